@@ -1,0 +1,13 @@
+//! The rules: money, tokens, prices, cost, periods, budgets, anomalies, forecasts and the shape of the answers. No
+//! input or output; compiles for the server and for the browser, and imports nothing else of this crate.
+
+pub mod anomaly;
+pub mod budget;
+pub mod cost;
+pub mod forecast;
+pub mod money;
+pub mod projection;
+pub mod query;
+pub mod report;
+pub mod tokens;
+pub mod usage;
