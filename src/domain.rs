@@ -5,6 +5,7 @@ pub mod anomaly;
 pub mod budget;
 pub mod cost;
 pub mod forecast;
+pub mod heat_map;
 pub mod money;
 pub mod projection;
 pub mod query;

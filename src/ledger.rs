@@ -1,0 +1,137 @@
+//! The database: the only place that names SQL. One text serves SQLite and PostgreSQL; see `db` for how.
+//!
+//! `apply` is the one door for usage events (events and rollups in one transaction), `usage` answers questions from
+//! rollups alone, `event` pages through single events, `budget`, `setting` and `import_file` keep small tables, and
+//! `doctor` proves that the rollups equal the events. What usage costs is decided before it gets here.
+
+mod apply;
+mod budget;
+mod db;
+mod doctor;
+mod event;
+mod import_file;
+mod migrate;
+mod removal;
+mod rollup;
+mod setting;
+mod usage;
+
+pub use apply::{Applied, ApplyOutcome};
+pub use db::LedgerLock;
+pub use doctor::RollupCheck;
+pub use event::{EventFilter, EventPage};
+pub use import_file::FileMark;
+
+use crate::domain::period::Zone;
+use crate::domain::query::QueryError;
+use db::Db;
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+
+/// The open ledger. Cheap to clone; all clones share the connections.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    db: Db,
+    /// The zone in which day rollups are cut. Questions in this zone are answered from days, others from quarters.
+    day_zone: Arc<RwLock<Zone>>,
+}
+
+/// What can go wrong with the ledger; `http::error` maps it to a status and a public message.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    #[error("{}: {}", .0.field, .0.message)]
+    Query(#[from] QueryError),
+    /// Another connection held the write lock for longer than the busy time-out; the call can be repeated.
+    #[error("the database is busy")]
+    Busy,
+    /// The disk or a quota is full; nothing of the call was written.
+    #[error("no space is left for the database")]
+    Full,
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(String),
+    #[error("another Tollbridge serves {}", .path.display())]
+    Locked { path: PathBuf },
+    #[error("the database is damaged: {0}")]
+    Corrupt(String),
+    #[error("SQLite {found} can lose commits (sqlite.org/wal.html#walresetbug); {needed} or newer is needed")]
+    OldSqlite { found: String, needed: &'static str },
+    #[error("not a database address: {0}")]
+    Address(String),
+    #[error("the schema could not be brought up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A sum left the range of its integer, or a row holds what was never written.
+    #[error("a stored value is out of range: {0}")]
+    OutOfRange(&'static str),
+    #[error(transparent)]
+    Database(sqlx::Error),
+}
+
+impl Ledger {
+    /// Opens the ledger at `url` (`sqlite:PATH` or `postgres://…`), creating the file and bringing the schema up to
+    /// date. `time_zone` is the instance's: day rollups made in another one are made again.
+    pub async fn open(url: &str, time_zone: &Zone) -> Result<Self, LedgerError> {
+        let db = Db::open(url).await?;
+        migrate::run(&db).await?;
+        let ledger = Self { db, day_zone: Arc::new(RwLock::new(time_zone.clone())) };
+        match ledger.setting(setting::TIME_ZONE).await? {
+            Some(name) if name == time_zone.name() => {}
+            _ => ledger.set_time_zone(time_zone).await?,
+        }
+        Ok(ledger)
+    }
+
+    /// Claims the ledger for one serving process. A second one is refused with [`LedgerError::Locked`] on SQLite;
+    /// PostgreSQL takes as many as come.
+    pub fn claim(&self) -> Result<Option<LedgerLock>, LedgerError> {
+        self.db.claim()
+    }
+
+    /// Asks the database for a sign of life.
+    pub async fn ping(&self) -> Result<(), LedgerError> {
+        self.db.ping().await
+    }
+
+    /// Finishes what is under way and closes every connection.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+
+    /// The zone in which day rollups are cut.
+    pub fn time_zone(&self) -> Zone {
+        self.day_zone.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+}
+
+impl From<sqlx::Error> for LedgerError {
+    fn from(error: sqlx::Error) -> Self {
+        // SQLite result codes (sqlite.org/rescode.html); the primary code is the low byte.
+        const BUSY: i32 = 5;
+        const LOCKED: i32 = 6;
+        const IOERR: i32 = 10;
+        const CORRUPT: i32 = 11;
+        const FULL: i32 = 13;
+        const NOTADB: i32 = 26;
+        match &error {
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => {
+                Self::Unavailable(error.to_string())
+            }
+            sqlx::Error::Database(database) => {
+                let code = database.code().unwrap_or_default();
+                match code.parse::<i32>().map(|code| code & 0xff) {
+                    Ok(BUSY | LOCKED) => Self::Busy,
+                    Ok(FULL) => Self::Full,
+                    Ok(IOERR) => Self::Unavailable(database.message().into()),
+                    Ok(CORRUPT | NOTADB) => Self::Corrupt(database.message().into()),
+                    // PostgreSQL's classes: 53 is out of resources (53100 disk full), 57 and 08 are gone or going.
+                    _ if code == "53100" => Self::Full,
+                    _ if code == "40001" || code == "40P01" || code == "55P03" => Self::Busy,
+                    _ if code.starts_with("57") || code.starts_with("08") || code.starts_with("53") => {
+                        Self::Unavailable(database.message().into())
+                    }
+                    _ => Self::Database(error),
+                }
+            }
+            _ => Self::Database(error),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Connections. An enum of pools instead of `sqlx::Any` (whose types are too few), and two macros that run one body on
+//! whichever database is there. SQL texts are the same for both: `$1` parameters, every sum cast to bigint.
+
+use super::LedgerError;
+use sqlx::migrate::MigrateDatabase;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Postgres, Sqlite, Transaction};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Below it, two connections can lose commits (sqlite.org/wal.html#walresetbug).
+const NEEDED_SQLITE: &str = "3.51.3";
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const READERS: u32 = 4;
+
+#[derive(Clone, Debug)]
+pub(super) enum Db {
+    Sqlite {
+        path: PathBuf,
+        /// One connection: SQLite takes one writer at a time, and waiting in our queue is fairer than in its lock.
+        writer: SqlitePool,
+        reader: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// A transaction on either database. Dropped without `commit`, it rolls back.
+pub(super) enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Held for as long as this process serves the ledger; the lock ends with the file.
+#[derive(Debug)]
+pub struct LedgerLock {
+    _file: File,
+}
+
+/// Runs the body with the pool for reading: `with_reader!(db, |pool| …)`.
+macro_rules! with_reader {
+    ($db:expr, |$pool:ident| $body:expr) => {
+        match $db {
+            $crate::ledger::db::Db::Sqlite { reader: $pool, .. } => $body,
+            $crate::ledger::db::Db::Postgres($pool) => $body,
+        }
+    };
+}
+
+/// Runs the body with the transaction's connection: `with_tx!(tx, |connection| …)`.
+macro_rules! with_tx {
+    ($tx:expr, |$connection:ident| $body:expr) => {
+        match $tx {
+            $crate::ledger::db::Tx::Sqlite(transaction) => {
+                let $connection = &mut **transaction;
+                $body
+            }
+            $crate::ledger::db::Tx::Postgres(transaction) => {
+                let $connection = &mut **transaction;
+                $body
+            }
+        }
+    };
+}
+
+pub(super) use {with_reader, with_tx};
+
+impl Db {
+    pub(super) async fn open(url: &str) -> Result<Self, LedgerError> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            return open_sqlite(Path::new(path.trim_start_matches("//"))).await;
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return open_postgres(url).await;
+        }
+        Err(LedgerError::Address("it begins with sqlite: or postgres://".into()))
+    }
+
+    /// Starts a transaction that may write. On SQLite it takes the write lock at once: a transaction that reads first
+    /// and writes later fails without waiting when another one wrote in between.
+    pub(super) async fn begin(&self) -> Result<Tx, LedgerError> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("begin immediate").await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    pub(super) fn claim(&self) -> Result<Option<LedgerLock>, LedgerError> {
+        let Self::Sqlite { path, .. } = self else { return Ok(None) };
+        let file = File::create(beside(path, "serving")).map_err(|error| LedgerError::Unavailable(error.to_string()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(LedgerLock { _file: file })),
+            Err(_) => Err(LedgerError::Locked { path: path.clone() }),
+        }
+    }
+
+    pub(super) async fn ping(&self) -> Result<(), LedgerError> {
+        with_reader!(self, |pool| sqlx::query("select 1").execute(pool).await.map(|_| ()))?;
+        Ok(())
+    }
+
+    pub(super) async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, reader, .. } => {
+                reader.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    pub(super) async fn commit(self) -> Result<(), LedgerError> {
+        match self {
+            Self::Sqlite(transaction) => transaction.commit().await?,
+            Self::Postgres(transaction) => transaction.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+/// A file of ours next to the database, such as `ledger.db.serving`.
+pub(super) fn beside(path: &Path, what: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(what);
+    PathBuf::from(name)
+}
+
+async fn open_sqlite(path: &Path) -> Result<Db, LedgerError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .pragma("cache_size", "-65536");
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.clone().create_if_missing(true))
+        .await?;
+    let found: String = sqlx::query_scalar("select sqlite_version()").fetch_one(&writer).await?;
+    if version_of(&found) < version_of(NEEDED_SQLITE) {
+        return Err(LedgerError::OldSqlite { found, needed: NEEDED_SQLITE });
+    }
+    keep_private(path)?;
+    let reader = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.read_only(true))
+        .await?;
+    Ok(Db::Sqlite { path: path.to_owned(), writer, reader })
+}
+
+async fn open_postgres(url: &str) -> Result<Db, LedgerError> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|error| LedgerError::Address(error.to_string()))?
+        .application_name("tollbridge")
+        .options([("statement_timeout", "30s"), ("synchronous_commit", "on")]);
+    if !Postgres::database_exists(url).await.unwrap_or(true) {
+        Postgres::create_database(url).await?;
+    }
+    let pool =
+        PgPoolOptions::new().max_connections(10).acquire_timeout(BUSY_TIMEOUT).connect_with(options).await?;
+    Ok(Db::Postgres(pool))
+}
+
+#[cfg(unix)]
+fn keep_private(path: &Path) -> Result<(), LedgerError> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+        .map_err(|error| LedgerError::Unavailable(error.to_string()))
+}
+
+#[cfg(not(unix))]
+fn keep_private(_path: &Path) -> Result<(), LedgerError> {
+    Ok(())
+}
+
+fn version_of(text: &str) -> [u32; 3] {
+    let mut parts = text.split('.').map(|part| part.parse().unwrap_or(0));
+    std::array::from_fn(|_| parts.next().unwrap_or(0))
+}

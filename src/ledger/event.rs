@@ -1,0 +1,391 @@
+//! Single events: how a row and a [`UsageEvent`] become each other, and paging through them, newest first.
+
+use super::db::{Tx, with_reader, with_tx};
+use super::rollup::whole;
+use super::{Ledger, LedgerError};
+use crate::domain::cost::CostParts;
+use crate::domain::money::NanoUsd;
+use crate::domain::query::QueryError;
+use crate::domain::tokens::TokenCounts;
+use crate::domain::usage::{CallContext, CallOutcome, PricingState, Scope, ServiceTerms, UsageEvent, UsageRecord, UserId};
+use sqlx::QueryBuilder;
+
+/// Which events to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Family or exact model id.
+    pub model: Option<String>,
+    pub start_ms: Option<i64>,
+    /// Exclusive.
+    pub end_ms: Option<i64>,
+    /// How many at most.
+    pub limit: u32,
+    /// [`EventPage::next`] of the page before.
+    pub after: Option<String>,
+}
+
+/// One page of events, newest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventPage {
+    pub events: Vec<UsageEvent>,
+    /// Cursor of the next page, if there is one.
+    pub next: Option<String>,
+}
+
+impl Ledger {
+    /// One page of the scope's events.
+    pub async fn events(&self, scope: &Scope, filter: &EventFilter) -> Result<EventPage, LedgerError> {
+        let after = filter.after.as_deref().map(parse_cursor).transpose()?;
+        let limit = i64::from(filter.limit);
+        let rows: Vec<EventRow> = with_reader!(&self.db, |pool| {
+            let mut select = QueryBuilder::new(concat!("select ", event_columns!(), " from usage_event where true"));
+            if let Scope::User(user) = scope {
+                select.push(" and user_id = ").push_bind(&user.0);
+            }
+            if let Some(model) = &filter.model {
+                select.push(" and (model = ").push_bind(model).push(" or model_family = ").push_bind(model).push(")");
+            }
+            if let Some(start_ms) = filter.start_ms {
+                select.push(" and occurred_at_ms >= ").push_bind(start_ms);
+            }
+            if let Some(end_ms) = filter.end_ms {
+                select.push(" and occurred_at_ms < ").push_bind(end_ms);
+            }
+            if let Some((at_ms, id)) = &after {
+                select.push(" and (occurred_at_ms, id) < (").push_bind(*at_ms).push(", ").push_bind(id).push(")");
+            }
+            select.push(" order by occurred_at_ms desc, id desc limit ").push_bind(limit + 1);
+            select.build_query_as().fetch_all(pool).await?
+        });
+        let has_more = rows.len() as i64 > limit;
+        let shown = rows.into_iter().take(filter.limit as usize);
+        let events = shown.map(UsageEvent::try_from).collect::<Result<Vec<_>, _>>()?;
+        let next = events.last().filter(|_| has_more).map(cursor_of);
+        Ok(EventPage { events, next })
+    }
+
+    /// One event of the scope; none where it is not there or somebody else's.
+    pub async fn event(&self, scope: &Scope, id: &str) -> Result<Option<UsageEvent>, LedgerError> {
+        let row: Option<EventRow> = with_reader!(&self.db, |pool| {
+            let mut select = QueryBuilder::new(concat!("select ", event_columns!(), " from usage_event where id = "));
+            select.push_bind(id);
+            if let Scope::User(user) = scope {
+                select.push(" and user_id = ").push_bind(&user.0);
+            }
+            select.build_query_as().fetch_optional(pool).await?
+        });
+        row.map(UsageEvent::try_from).transpose()
+    }
+}
+
+/// Every column of `usage_event`, in the order in which [`insert`] binds them.
+macro_rules! event_columns {
+    () => {
+        "user_id, id, dedup_key, part_of, is_sidechain, occurred_at_ms, source, api_key_id, provider, model, \
+         model_family, input, cache_write_5m, cache_write_1h, cache_read, output, thinking, output_thinking, \
+         web_search_count, cost_nano_usd, cost_input_nano_usd, cost_cache_write_5m_nano_usd, \
+         cost_cache_write_1h_nano_usd, cost_cache_read_nano_usd, cost_output_nano_usd, cost_thinking_nano_usd, \
+         cost_fees_nano_usd, pricing_state, price_card_id, conversation_id, agent_slug, session_id, project, \
+         tools_used, success, status_code, error_message, response_time_ms, first_token_ms, stop_reason, \
+         service_tier, speed, geo, request_id, message_id, usage_json"
+    };
+}
+use event_columns;
+
+/// Which column [`find`] looks in.
+#[derive(Clone, Copy)]
+pub(super) enum FindBy {
+    DedupKey,
+    MessageId,
+}
+
+/// The user's stored events with one of these keys.
+pub(super) async fn find(
+    tx: &mut Tx,
+    user: &UserId,
+    by: FindBy,
+    keys: &[&str],
+) -> Result<Vec<UsageEvent>, LedgerError> {
+    let mut found = Vec::new();
+    for chunk in keys.chunks(500) {
+        let rows: Vec<EventRow> = with_tx!(tx, |connection| {
+            let mut select =
+                QueryBuilder::new(concat!("select ", event_columns!(), " from usage_event where user_id = "));
+            select.push_bind(&user.0).push(match by {
+                FindBy::DedupKey => " and dedup_key in (",
+                FindBy::MessageId => " and message_id in (",
+            });
+            let mut list = select.separated(", ");
+            for key in chunk {
+                list.push_bind(*key);
+            }
+            select.push(")");
+            select.build_query_as().fetch_all(connection).await?
+        });
+        for row in rows {
+            found.push(UsageEvent::try_from(row)?);
+        }
+    }
+    Ok(found)
+}
+
+pub(super) async fn delete(tx: &mut Tx, events: &[&UsageEvent]) -> Result<(), LedgerError> {
+    for event in events {
+        with_tx!(tx, |connection| {
+            sqlx::query("delete from usage_event where user_id = $1 and id = $2")
+                .bind(&event.record.user_id.0)
+                .bind(&event.id)
+                .execute(connection)
+                .await?;
+        });
+    }
+    Ok(())
+}
+
+pub(super) async fn insert(tx: &mut Tx, events: &[&UsageEvent]) -> Result<(), LedgerError> {
+    for chunk in events.chunks(500) {
+        let rows = chunk.iter().map(|event| EventRow::try_from(*event)).collect::<Result<Vec<_>, _>>()?;
+        with_tx!(tx, |connection| {
+            let mut insert = QueryBuilder::new(concat!("insert into usage_event (", event_columns!(), ") "));
+            insert.push_values(rows, |mut row, event| {
+                row.push_bind(event.user_id)
+                    .push_bind(event.id)
+                    .push_bind(event.dedup_key)
+                    .push_bind(event.part_of)
+                    .push_bind(event.is_sidechain)
+                    .push_bind(event.occurred_at_ms)
+                    .push_bind(event.source)
+                    .push_bind(event.api_key_id)
+                    .push_bind(event.provider)
+                    .push_bind(event.model)
+                    .push_bind(event.model_family)
+                    .push_bind(event.input)
+                    .push_bind(event.cache_write_5m)
+                    .push_bind(event.cache_write_1h)
+                    .push_bind(event.cache_read)
+                    .push_bind(event.output)
+                    .push_bind(event.thinking)
+                    .push_bind(event.output_thinking)
+                    .push_bind(event.web_search_count)
+                    .push_bind(event.cost_nano_usd)
+                    .push_bind(event.cost_input_nano_usd)
+                    .push_bind(event.cost_cache_write_5m_nano_usd)
+                    .push_bind(event.cost_cache_write_1h_nano_usd)
+                    .push_bind(event.cost_cache_read_nano_usd)
+                    .push_bind(event.cost_output_nano_usd)
+                    .push_bind(event.cost_thinking_nano_usd)
+                    .push_bind(event.cost_fees_nano_usd)
+                    .push_bind(event.pricing_state)
+                    .push_bind(event.price_card_id)
+                    .push_bind(event.conversation_id)
+                    .push_bind(event.agent_slug)
+                    .push_bind(event.session_id)
+                    .push_bind(event.project)
+                    .push_bind(event.tools_used)
+                    .push_bind(event.success)
+                    .push_bind(event.status_code)
+                    .push_bind(event.error_message)
+                    .push_bind(event.response_time_ms)
+                    .push_bind(event.first_token_ms)
+                    .push_bind(event.stop_reason)
+                    .push_bind(event.service_tier)
+                    .push_bind(event.speed)
+                    .push_bind(event.geo)
+                    .push_bind(event.request_id)
+                    .push_bind(event.message_id)
+                    .push_bind(event.usage_json);
+            });
+            insert.build().execute(connection).await?;
+        });
+    }
+    Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct EventRow {
+    user_id: String,
+    id: String,
+    dedup_key: String,
+    part_of: Option<String>,
+    is_sidechain: bool,
+    occurred_at_ms: i64,
+    source: String,
+    api_key_id: Option<String>,
+    provider: String,
+    model: String,
+    model_family: String,
+    input: i64,
+    cache_write_5m: i64,
+    cache_write_1h: i64,
+    cache_read: i64,
+    output: i64,
+    thinking: i64,
+    output_thinking: Option<i64>,
+    web_search_count: i64,
+    cost_nano_usd: Option<i64>,
+    cost_input_nano_usd: i64,
+    cost_cache_write_5m_nano_usd: i64,
+    cost_cache_write_1h_nano_usd: i64,
+    cost_cache_read_nano_usd: i64,
+    cost_output_nano_usd: i64,
+    cost_thinking_nano_usd: i64,
+    cost_fees_nano_usd: i64,
+    pricing_state: String,
+    price_card_id: Option<String>,
+    conversation_id: Option<String>,
+    agent_slug: Option<String>,
+    session_id: Option<String>,
+    project: Option<String>,
+    tools_used: String,
+    success: bool,
+    status_code: Option<i64>,
+    error_message: Option<String>,
+    response_time_ms: Option<i64>,
+    first_token_ms: Option<i64>,
+    stop_reason: Option<String>,
+    service_tier: Option<String>,
+    speed: Option<String>,
+    geo: Option<String>,
+    request_id: Option<String>,
+    message_id: Option<String>,
+    usage_json: Option<String>,
+}
+
+impl TryFrom<&UsageEvent> for EventRow {
+    type Error = LedgerError;
+
+    fn try_from(event: &UsageEvent) -> Result<Self, LedgerError> {
+        let UsageEvent { record, cost_parts: parts, .. } = event;
+        let (tokens, context, outcome) = (&record.tokens, &record.context, &record.outcome);
+        Ok(Self {
+            user_id: record.user_id.0.clone(),
+            id: event.id.clone(),
+            dedup_key: record.dedup_key.clone(),
+            part_of: record.part_of.clone(),
+            is_sidechain: record.is_sidechain,
+            occurred_at_ms: record.occurred_at_ms,
+            source: record.source.name().into(),
+            api_key_id: record.api_key_id.clone(),
+            provider: record.provider.clone(),
+            model: record.model.clone(),
+            model_family: event.model_family.clone(),
+            input: whole(tokens.input)?,
+            cache_write_5m: whole(tokens.cache_write_5m)?,
+            cache_write_1h: whole(tokens.cache_write_1h)?,
+            cache_read: whole(tokens.cache_read)?,
+            output: whole(tokens.output)?,
+            thinking: whole(tokens.thinking)?,
+            output_thinking: tokens.output_thinking.map(whole).transpose()?,
+            web_search_count: whole(record.web_search_count)?,
+            cost_nano_usd: event.cost.map(|cost| cost.0),
+            cost_input_nano_usd: parts.input.0,
+            cost_cache_write_5m_nano_usd: parts.cache_write_5m.0,
+            cost_cache_write_1h_nano_usd: parts.cache_write_1h.0,
+            cost_cache_read_nano_usd: parts.cache_read.0,
+            cost_output_nano_usd: parts.output.0,
+            cost_thinking_nano_usd: parts.thinking.0,
+            cost_fees_nano_usd: parts.fees.0,
+            pricing_state: event.pricing_state.name().into(),
+            price_card_id: event.price_card_id.clone(),
+            conversation_id: context.conversation_id.clone(),
+            agent_slug: context.agent_slug.clone(),
+            session_id: context.session_id.clone(),
+            project: context.project.clone(),
+            tools_used: serde_json::Value::from(context.tools_used.clone()).to_string(),
+            success: outcome.success,
+            status_code: outcome.status_code.map(i64::from),
+            error_message: outcome.error_message.clone(),
+            response_time_ms: outcome.response_time_ms.map(whole).transpose()?,
+            first_token_ms: outcome.first_token_ms.map(whole).transpose()?,
+            stop_reason: outcome.stop_reason.clone(),
+            service_tier: record.terms.service_tier.clone(),
+            speed: record.terms.speed.clone(),
+            geo: record.terms.geo.clone(),
+            request_id: context.request_id.clone(),
+            message_id: context.message_id.clone(),
+            usage_json: record.usage_json.clone(),
+        })
+    }
+}
+
+impl TryFrom<EventRow> for UsageEvent {
+    type Error = LedgerError;
+
+    fn try_from(row: EventRow) -> Result<Self, LedgerError> {
+        let pricing_state = row.pricing_state.parse().map_err(|_| LedgerError::OutOfRange("pricing_state"))?;
+        let has_usage = pricing_state != PricingState::NoUsage;
+        let is_estimated = pricing_state == PricingState::Estimated;
+        Ok(Self {
+            id: row.id,
+            model_family: row.model_family,
+            cost: row.cost_nano_usd.map(NanoUsd),
+            cost_parts: CostParts {
+                input: NanoUsd(row.cost_input_nano_usd),
+                cache_write_5m: NanoUsd(row.cost_cache_write_5m_nano_usd),
+                cache_write_1h: NanoUsd(row.cost_cache_write_1h_nano_usd),
+                cache_read: NanoUsd(row.cost_cache_read_nano_usd),
+                output: NanoUsd(row.cost_output_nano_usd),
+                thinking: NanoUsd(row.cost_thinking_nano_usd),
+                fees: NanoUsd(row.cost_fees_nano_usd),
+            },
+            pricing_state,
+            price_card_id: row.price_card_id,
+            record: UsageRecord {
+                user_id: UserId(row.user_id),
+                occurred_at_ms: row.occurred_at_ms,
+                source: row.source.parse().map_err(|_| LedgerError::OutOfRange("source"))?,
+                dedup_key: row.dedup_key,
+                part_of: row.part_of,
+                is_sidechain: row.is_sidechain,
+                provider: row.provider,
+                model: row.model,
+                tokens: TokenCounts {
+                    input: stored(row.input)?,
+                    cache_write_5m: stored(row.cache_write_5m)?,
+                    cache_write_1h: stored(row.cache_write_1h)?,
+                    cache_read: stored(row.cache_read)?,
+                    output: stored(row.output)?,
+                    thinking: stored(row.thinking)?,
+                    output_thinking: row.output_thinking.map(stored).transpose()?,
+                },
+                has_usage,
+                is_estimated,
+                web_search_count: stored(row.web_search_count)?,
+                terms: ServiceTerms { service_tier: row.service_tier, speed: row.speed, geo: row.geo },
+                api_key_id: row.api_key_id,
+                context: CallContext {
+                    conversation_id: row.conversation_id,
+                    agent_slug: row.agent_slug,
+                    session_id: row.session_id,
+                    project: row.project,
+                    tools_used: serde_json::from_str(&row.tools_used)
+                        .map_err(|_| LedgerError::OutOfRange("tools_used"))?,
+                    request_id: row.request_id,
+                    message_id: row.message_id,
+                },
+                outcome: CallOutcome {
+                    success: row.success,
+                    status_code: row.status_code.and_then(|code| u16::try_from(code).ok()),
+                    error_message: row.error_message,
+                    response_time_ms: row.response_time_ms.map(stored).transpose()?,
+                    first_token_ms: row.first_token_ms.map(stored).transpose()?,
+                    stop_reason: row.stop_reason,
+                },
+                usage_json: row.usage_json,
+            },
+        })
+    }
+}
+
+fn stored(count: i64) -> Result<u64, LedgerError> {
+    u64::try_from(count).map_err(|_| LedgerError::OutOfRange("a stored count is negative"))
+}
+
+fn cursor_of(event: &UsageEvent) -> String {
+    format!("{}_{}", event.record.occurred_at_ms, event.id)
+}
+
+fn parse_cursor(cursor: &str) -> Result<(i64, String), LedgerError> {
+    let parts = cursor.split_once('_').and_then(|(at_ms, id)| Some((at_ms.parse().ok()?, id.to_owned())));
+    parts.ok_or_else(|| QueryError::new("after", "is not the cursor of a page").into())
+}

@@ -1,0 +1,292 @@
+//! Questions answered from rollups alone, never from events. Whole days in the instance's zone are read from day
+//! rollups, everything else from quarter hours.
+
+use super::db::with_reader;
+use super::rollup::{DAY, EVERYONE, QUARTER, Sums, read_sums, rollup_columns, summed, totals_of};
+use super::{Ledger, LedgerError};
+use crate::domain::anomaly::{self, DayFigures};
+use crate::domain::budget::{self, Budget};
+use crate::domain::forecast;
+use crate::domain::heat_map::HeatMap;
+use crate::domain::period::{self, Interval, Period, Zone};
+use crate::domain::query::{Aggregation, UsageQuery};
+use crate::domain::report::{ReportInput, UsageReport, UsageTotals};
+use crate::domain::usage::{Scope, Source, UserId};
+use chrono::{Days, NaiveDate};
+use sqlx::{QueryBuilder, Row};
+use std::collections::{BTreeMap, HashMap};
+
+/// How far back forecasts and their back-test look.
+const HISTORY_DAYS: u64 = 200;
+/// How many days before today anomalies are measured against (the brief's week).
+const BASELINE_DAYS: usize = 7;
+
+impl Ledger {
+    /// The whole answer to `query`, in the zone it names or else the budget's. `now_ms` is the instant of asking.
+    pub async fn report(&self, scope: &Scope, query: &UsageQuery, now_ms: i64) -> Result<UsageReport, LedgerError> {
+        let owner = user_id_of(scope);
+        let budget = self.budget(&UserId(owner.to_owned())).await?;
+        let zone = Zone::parse(query.time_zone.as_deref().unwrap_or(&budget.time_zone))?;
+        let period = period::resolve(query, &zone, now_ms)?;
+        let series = Series::load(self, owner).await?;
+        let wanted = series.matching(query.model.as_deref());
+        let grain = self.grain_for(&zone, period.aggregation);
+
+        let current = self.sums_by_series(owner, grain, period.interval(), &wanted).await?;
+        let previous = self.sums_by_series(owner, grain, period.previous, &wanted).await?;
+        let buckets = self.sums_by_bucket(owner, grain, period.interval(), &wanted).await?;
+        let standing = self.standing(owner, &budget, now_ms).await?;
+
+        Ok(UsageReport::assemble(ReportInput {
+            period: &period,
+            zone: &zone,
+            previous: total(previous.values())?,
+            per_model: series.per_model(&current)?,
+            series: fold_into_buckets(&period, &buckets)?,
+            forecast: standing.forecast,
+            alerts: budget::crossed_alerts(&standing.budget),
+            anomalies: standing.anomalies,
+            budget: matches!(scope, Scope::User(_)).then_some(standing.budget),
+            has_demo_data: series.has_demo_data(),
+            now_ms,
+        }))
+    }
+
+    /// When usage happens over the days of `query`, by weekday and hour.
+    pub async fn heat_map(&self, scope: &Scope, query: &UsageQuery, now_ms: i64) -> Result<HeatMap, LedgerError> {
+        let owner = user_id_of(scope);
+        let budget = self.budget(&UserId(owner.to_owned())).await?;
+        let zone = Zone::parse(query.time_zone.as_deref().unwrap_or(&budget.time_zone))?;
+        let period = period::resolve(query, &zone, now_ms)?;
+        let wanted = Series::load(self, owner).await?.matching(query.model.as_deref());
+        let buckets = self.sums_by_bucket(owner, QUARTER, period.interval(), &wanted).await?;
+        let mut map = HeatMap { time_zone: zone.name().into(), ..HeatMap::default() };
+        for (at_ms, sums) in &buckets {
+            let totals = totals_of(sums)?;
+            let (weekday, hour) = period::local_hour_of_week(&zone, *at_ms);
+            let cost = &mut map.cost[weekday as usize][hour as usize];
+            *cost = cost.checked_add(totals.cost).ok_or(LedgerError::OutOfRange("a sum of costs"))?;
+            map.calls[weekday as usize][hour as usize] += totals.calls;
+        }
+        Ok(map)
+    }
+
+    /// Where the user's budget stands in its running month.
+    pub async fn budget_status(&self, user: &UserId, now_ms: i64) -> Result<budget::BudgetStatus, LedgerError> {
+        let budget = self.budget(user).await?;
+        Ok(self.standing(&user.0, &budget, now_ms).await?.budget)
+    }
+
+    /// The ids of the models in the scope's ledger, sorted: what a filter can offer.
+    pub async fn models(&self, scope: &Scope) -> Result<Vec<String>, LedgerError> {
+        let series = Series::load(self, user_id_of(scope)).await?;
+        let models: std::collections::BTreeSet<_> = series.by_id.into_values().map(|one| one.model).collect();
+        Ok(models.into_iter().collect())
+    }
+
+    /// Budget, forecast and anomalies look at all of a user's usage by day, whatever the question was filtered by.
+    async fn standing(&self, owner: &str, budget: &Budget, now_ms: i64) -> Result<Standing, LedgerError> {
+        let zone = Zone::parse(&budget.time_zone)?;
+        let today = period::local_date(&zone, now_ms);
+        let days = self.days(owner, &zone, today).await?;
+        let month = period::month_of(&zone, now_ms);
+        let this_month = days.iter().filter(|(date, _)| **date >= month.first).map(|(_, totals)| totals);
+        let spent = total_of(this_month)?;
+
+        let costs: Vec<_> = days.iter().map(|(date, totals)| (*date, totals.cost)).collect();
+        let bounds = period::day_bounds(&zone, today);
+        let share = (now_ms - bounds.start_ms) as f64 / (bounds.end_ms - bounds.start_ms) as f64;
+        let forecast = forecast::forecast(&costs, today, share);
+        let figures: Vec<_> = days.values().map(figures_of).collect();
+        let (today, earlier) = figures.split_last().map_or((DayFigures::default(), &[][..]), |(t, e)| (*t, e));
+        let baseline = &earlier[earlier.len().saturating_sub(BASELINE_DAYS)..];
+        Ok(Standing {
+            anomalies: anomaly::detect(&today, baseline),
+            budget: budget::status(budget, spent.cost, spent.unpriced_calls, now_ms, forecast.as_ref()),
+            forecast,
+        })
+    }
+
+    /// Every day from the first with data (at most [`HISTORY_DAYS`] back) to today, without gaps.
+    async fn days(
+        &self,
+        owner: &str,
+        zone: &Zone,
+        today: NaiveDate,
+    ) -> Result<BTreeMap<NaiveDate, UsageTotals>, LedgerError> {
+        let first = today - Days::new(HISTORY_DAYS);
+        let interval = Interval {
+            start_ms: period::day_bounds(zone, first).start_ms,
+            end_ms: period::day_bounds(zone, today).end_ms,
+        };
+        let grain = self.grain_for(zone, Aggregation::Daily);
+        let buckets = self.sums_by_bucket(owner, grain, interval, &Wanted::All).await?;
+        let mut days = BTreeMap::new();
+        for (at_ms, sums) in &buckets {
+            let day: &mut UsageTotals = days.entry(period::local_date(zone, *at_ms)).or_default();
+            *day = day.plus(&totals_of(sums)?);
+        }
+        let Some(mut date) = days.keys().next().copied() else { return Ok(days) };
+        while date <= today {
+            days.entry(date).or_default();
+            date = date + Days::new(1);
+        }
+        Ok(days)
+    }
+
+    fn grain_for(&self, zone: &Zone, aggregation: Aggregation) -> i64 {
+        let in_days = aggregation != Aggregation::Hourly && *zone == self.time_zone();
+        if in_days { DAY } else { QUARTER }
+    }
+
+    async fn sums_by_series(
+        &self,
+        owner: &str,
+        grain: i64,
+        interval: Interval,
+        wanted: &Wanted,
+    ) -> Result<HashMap<i64, Sums>, LedgerError> {
+        Ok(self.sums_by("series_id", owner, grain, interval, wanted).await?.into_iter().collect())
+    }
+
+    async fn sums_by_bucket(
+        &self,
+        owner: &str,
+        grain: i64,
+        interval: Interval,
+        wanted: &Wanted,
+    ) -> Result<Vec<(i64, Sums)>, LedgerError> {
+        self.sums_by("bucket_at_ms", owner, grain, interval, wanted).await
+    }
+
+    async fn sums_by(
+        &self,
+        column: &'static str,
+        owner: &str,
+        grain: i64,
+        interval: Interval,
+        wanted: &Wanted,
+    ) -> Result<Vec<(i64, Sums)>, LedgerError> {
+        let sums = with_reader!(&self.db, |pool| {
+            let mut select = QueryBuilder::new("select r.");
+            select.push(column).push(concat!(", ", rollup_columns!(summed), " from usage_rollup r where r.user_id = "));
+            select.push_bind(owner).push(" and r.grain = ").push_bind(grain);
+            select.push(" and r.bucket_at_ms >= ").push_bind(interval.start_ms);
+            select.push(" and r.bucket_at_ms < ").push_bind(interval.end_ms);
+            if let Wanted::Some(ids) = wanted {
+                select.push(" and r.series_id in (");
+                let mut list = select.separated(", ");
+                for id in ids {
+                    list.push_bind(*id);
+                }
+                select.push(")");
+            }
+            select.push(" group by r.").push(column).push(" order by r.").push(column);
+            let rows = select.build().fetch_all(pool).await?;
+            rows.iter().map(|row| Ok((row.try_get(0)?, read_sums(row, 1)?))).collect::<Result<Vec<_>, sqlx::Error>>()?
+        });
+        Ok(sums)
+    }
+}
+
+struct Standing {
+    budget: budget::BudgetStatus,
+    forecast: Option<forecast::Forecast>,
+    anomalies: Vec<anomaly::Anomaly>,
+}
+
+/// Which series a question is about.
+enum Wanted {
+    All,
+    Some(Vec<i64>),
+}
+
+/// The owner's series by id.
+struct Series {
+    by_id: HashMap<i64, SeriesName>,
+}
+
+#[derive(sqlx::FromRow)]
+struct SeriesName {
+    id: i64,
+    provider: String,
+    model: String,
+    model_family: String,
+    source: String,
+}
+
+impl Series {
+    async fn load(ledger: &Ledger, owner: &str) -> Result<Self, LedgerError> {
+        let rows: Vec<SeriesName> = with_reader!(&ledger.db, |pool| {
+            sqlx::query_as("select id, provider, model, model_family, source from series where user_id = $1")
+                .bind(owner)
+                .fetch_all(pool)
+                .await?
+        });
+        Ok(Self { by_id: rows.into_iter().map(|row| (row.id, row)).collect() })
+    }
+
+    fn matching(&self, model: Option<&str>) -> Wanted {
+        let Some(model) = model else { return Wanted::All };
+        let matching = self.by_id.values().filter(|one| one.model == model || one.model_family == model);
+        // An id that no series has, so that the list is never empty: `in ()` is not SQL.
+        Wanted::Some(matching.map(|one| one.id).chain([-1]).collect())
+    }
+
+    fn per_model(
+        &self,
+        sums: &HashMap<i64, Sums>,
+    ) -> Result<Vec<(String, String, String, UsageTotals)>, LedgerError> {
+        let mut models: BTreeMap<(&str, &str, &str), UsageTotals> = BTreeMap::new();
+        for (id, sums) in sums {
+            let totals = totals_of(sums)?;
+            let Some(one) = self.by_id.get(id).filter(|_| totals != UsageTotals::default()) else { continue };
+            let model = models.entry((&one.provider, &one.model, &one.model_family)).or_default();
+            *model = model.plus(&totals);
+        }
+        let owned = |((provider, model, family), totals): ((&str, &str, &str), UsageTotals)| {
+            (provider.to_owned(), model.to_owned(), family.to_owned(), totals)
+        };
+        Ok(models.into_iter().map(owned).collect())
+    }
+
+    fn has_demo_data(&self) -> bool {
+        self.by_id.values().any(|one| one.source == Source::Demo.name())
+    }
+}
+
+fn user_id_of(scope: &Scope) -> &str {
+    match scope {
+        Scope::User(user) => &user.0,
+        Scope::Everyone => EVERYONE,
+    }
+}
+
+fn total<'a>(sums: impl IntoIterator<Item = &'a Sums>) -> Result<UsageTotals, LedgerError> {
+    let mut total = UsageTotals::default();
+    for sums in sums {
+        total = total.plus(&totals_of(sums)?);
+    }
+    Ok(total)
+}
+
+fn total_of<'a>(totals: impl IntoIterator<Item = &'a UsageTotals>) -> Result<UsageTotals, LedgerError> {
+    Ok(totals.into_iter().fold(UsageTotals::default(), |sum, one| sum.plus(one)))
+}
+
+fn figures_of(totals: &UsageTotals) -> DayFigures {
+    DayFigures { tokens: totals.tokens.total(), cost: totals.cost, calls: totals.calls }
+}
+
+/// Puts stored buckets, which are sorted and never cross a bound of the period's, into the period's buckets.
+fn fold_into_buckets(period: &Period, sums: &[(i64, Sums)]) -> Result<Vec<UsageTotals>, LedgerError> {
+    let mut folded = vec![UsageTotals::default(); period.buckets.len()];
+    let mut index = 0;
+    for (at_ms, sums) in sums {
+        while index + 1 < folded.len() && *at_ms >= period.buckets[index].end_ms {
+            index += 1;
+        }
+        folded[index] = folded[index].plus(&totals_of(sums)?);
+    }
+    Ok(folded)
+}
