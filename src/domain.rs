@@ -6,6 +6,7 @@ pub mod budget;
 pub mod cost;
 pub mod forecast;
 pub mod money;
+pub mod period;
 pub mod projection;
 pub mod query;
 pub mod report;
