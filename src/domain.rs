@@ -7,6 +7,7 @@ pub mod cost;
 pub mod forecast;
 pub mod heat_map;
 pub mod money;
+pub mod period;
 pub mod projection;
 pub mod query;
 pub mod report;
