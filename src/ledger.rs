@@ -15,6 +15,8 @@ mod removal;
 mod rollup;
 mod setting;
 mod usage;
+#[cfg(test)]
+mod tests;
 
 pub use apply::{Applied, ApplyOutcome};
 pub use db::LedgerLock;
@@ -72,7 +74,7 @@ impl Ledger {
     pub async fn open(url: &str, time_zone: &Zone) -> Result<Self, LedgerError> {
         let db = Db::open(url).await?;
         migrate::run(&db).await?;
-        let ledger = Self { db, day_zone: Arc::new(RwLock::new(time_zone.clone())) };
+        let ledger = Self { db, day_zone: Arc::new(RwLock::new(*time_zone)) };
         match ledger.setting(setting::TIME_ZONE).await? {
             Some(name) if name == time_zone.name() => {}
             _ => ledger.set_time_zone(time_zone).await?,
@@ -98,7 +100,7 @@ impl Ledger {
 
     /// The zone in which day rollups are cut.
     pub fn time_zone(&self) -> Zone {
-        self.day_zone.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+        *self.day_zone.read().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 

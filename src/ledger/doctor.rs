@@ -2,9 +2,8 @@
 //! each difference in either direction is counted.
 
 use super::db::with_reader;
-use super::rollup::{DAY, QUARTER, Sums, plain, read_sums, rollup_columns, summed};
+use super::rollup::{DAY, QUARTER, Sums, day_of, plain, read_sums, rollup_columns, summed};
 use super::{Ledger, LedgerError};
-use crate::domain::period::day_start_ms;
 use sqlx::Row;
 use std::collections::BTreeMap;
 
@@ -52,7 +51,7 @@ impl Ledger {
         for user in users {
             let mut days: BTreeMap<(i64, i64), Sums> = BTreeMap::new();
             for (at_ms, series_id, sums) in self.rows_of(&user, QUARTER).await? {
-                let day = days.entry((day_start_ms(&self.time_zone(), at_ms), series_id)).or_insert([0; 22]);
+                let day = days.entry((day_of(&self.time_zone(), at_ms), series_id)).or_insert([0; 22]);
                 for (total, sum) in day.iter_mut().zip(sums) {
                     *total = total.checked_add(sum).ok_or(LedgerError::OutOfRange("a day's sum"))?;
                 }

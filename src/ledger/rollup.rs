@@ -5,7 +5,7 @@ use super::LedgerError;
 use super::db::{Tx, with_tx};
 use crate::domain::cost::CostParts;
 use crate::domain::money::NanoUsd;
-use crate::domain::period::{Zone, day_start_ms};
+use crate::domain::period::{Zone, day_bounds, local_date};
 use crate::domain::report::UsageTotals;
 use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{PricingState, UsageEvent};
@@ -133,8 +133,7 @@ impl RollupChanges {
     /// Notes that `event` comes in (or goes out) of its four rows: quarter and day, the user's and everyone's.
     pub(super) fn note(&mut self, event: &UsageEvent, sign: Sign, day_zone: &Zone) -> Result<(), LedgerError> {
         let quarter_at_ms = quarter_of(event.record.occurred_at_ms);
-        let day_at_ms =
-            *self.day_starts.entry(quarter_at_ms).or_insert_with(|| day_start_ms(day_zone, quarter_at_ms));
+        let day_at_ms = *self.day_starts.entry(quarter_at_ms).or_insert_with(|| day_of(day_zone, quarter_at_ms));
         let sums = contribution(event)?;
         for series in [user_series(event), everyone_series(event)] {
             let series_id = series_id(&series);
@@ -209,6 +208,11 @@ async fn write_chunk(tx: &mut Tx, changes: &[(RollupKey, Sums)]) -> Result<(), L
 /// The start of the quarter hour that holds the instant.
 pub(super) fn quarter_of(at_ms: i64) -> i64 {
     at_ms.div_euclid(QUARTER_MS) * QUARTER_MS
+}
+
+/// The start of the day, in the zone, that holds the instant.
+pub(super) fn day_of(zone: &Zone, at_ms: i64) -> i64 {
+    day_bounds(zone, local_date(zone, at_ms)).start_ms
 }
 
 /// What one event adds to each of its rows. A part of a call has tokens and cost but is no call of its own.

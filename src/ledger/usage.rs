@@ -26,7 +26,7 @@ impl Ledger {
     pub async fn report(&self, scope: &Scope, query: &UsageQuery, now_ms: i64) -> Result<UsageReport, LedgerError> {
         let owner = user_id_of(scope);
         let budget = self.budget(&UserId(owner.to_owned())).await?;
-        let zone = Zone::parse(query.time_zone.as_deref().unwrap_or(&budget.time_zone))?;
+        let zone = Zone::of_query(query, Zone::parse(&budget.time_zone)?)?;
         let period = period::resolve(query, &zone, now_ms)?;
         let series = Series::load(self, owner).await?;
         let wanted = series.matching(query.model.as_deref());
@@ -56,7 +56,7 @@ impl Ledger {
     pub async fn heat_map(&self, scope: &Scope, query: &UsageQuery, now_ms: i64) -> Result<HeatMap, LedgerError> {
         let owner = user_id_of(scope);
         let budget = self.budget(&UserId(owner.to_owned())).await?;
-        let zone = Zone::parse(query.time_zone.as_deref().unwrap_or(&budget.time_zone))?;
+        let zone = Zone::of_query(query, Zone::parse(&budget.time_zone)?)?;
         let period = period::resolve(query, &zone, now_ms)?;
         let wanted = Series::load(self, owner).await?.matching(query.model.as_deref());
         let buckets = self.sums_by_bucket(owner, QUARTER, period.interval(), &wanted).await?;
@@ -64,9 +64,9 @@ impl Ledger {
         for (at_ms, sums) in &buckets {
             let totals = totals_of(sums)?;
             let (weekday, hour) = period::local_hour_of_week(&zone, *at_ms);
-            let cost = &mut map.cost[weekday as usize][hour as usize];
+            let cost = &mut map.cost[weekday][hour];
             *cost = cost.checked_add(totals.cost).ok_or(LedgerError::OutOfRange("a sum of costs"))?;
-            map.calls[weekday as usize][hour as usize] += totals.calls;
+            map.calls[weekday][hour] += totals.calls;
         }
         Ok(map)
     }
@@ -95,8 +95,7 @@ impl Ledger {
 
         let costs: Vec<_> = days.iter().map(|(date, totals)| (*date, totals.cost)).collect();
         let bounds = period::day_bounds(&zone, today);
-        let share = (now_ms - bounds.start_ms) as f64 / (bounds.end_ms - bounds.start_ms) as f64;
-        let forecast = forecast::forecast(&costs, today, share);
+        let forecast = forecast::forecast(&costs, today, bounds.share_passed(now_ms));
         let figures: Vec<_> = days.values().map(figures_of).collect();
         let (today, earlier) = figures.split_last().map_or((DayFigures::default(), &[][..]), |(t, e)| (*t, e));
         let baseline = &earlier[earlier.len().saturating_sub(BASELINE_DAYS)..];

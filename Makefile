@@ -1,0 +1,55 @@
+# Every target is safe to repeat and sets up what it needs. `make run` and `make test` are the two that matter.
+SHELL := /bin/bash
+cache := $(or $(TOLLBRIDGE_CACHE),$(HOME)/.cache/tollbridge)
+export PATH := $(cache)/tools/bin:$(HOME)/.cargo/bin:$(PATH)
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+binary := $(CARGO_TARGET_DIR)/release/tollbridge
+built := target/site/.built
+sources := $(shell find src migrations style public -type f 2>/dev/null) Cargo.toml Cargo.lock
+
+.PHONY: help run test dev build lint unit e2e bench clean setup setup-test
+help:
+	@echo 'make run    build and serve on http://127.0.0.1:3000'
+	@echo 'make test   every check and test there is'
+	@echo 'parts: make dev build lint unit e2e bench clean'
+
+run: build
+	@exec $(binary) serve
+
+test: lint e2e unit
+
+build: $(built)
+
+$(built): $(sources) scripts/setup.sh
+	@$(MAKE) --no-print-directory setup
+	@echo 'building the release (the first time takes some minutes)'
+	@scripts/leptos.sh build --release
+	@touch $@
+
+dev: setup
+	@scripts/leptos.sh watch
+
+lint: setup-test
+	cargo fmt --check
+	cargo clippy --quiet --features ssr --all-targets -- -D warnings
+	cargo clippy --quiet --features hydrate --lib -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --quiet --features ssr --no-deps --document-private-items
+	cargo deny --log-level error check bans licenses sources
+
+unit: setup-test
+	@TOLLBRIDGE_TEST_ALL=1 scripts/with_postgres.sh cargo nextest run --features ssr
+
+e2e: setup-test build
+	@TOLLBRIDGE_BINARY=$(binary) npm --silent --prefix end2end test
+
+bench: setup
+	@scripts/with_postgres.sh cargo bench --features server
+
+setup:
+	@scripts/setup.sh build
+
+setup-test:
+	@scripts/setup.sh test
+
+clean:
+	rm -rf target end2end/node_modules end2end/output

@@ -1,0 +1,111 @@
+//! The house rules of `src/lib.rs`: which room may name which, and what must never reach the browser.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Each room under `src/`, and the rooms of ours that it may name.
+const MAY_NAME: [(&str, &[&str]); 7] = [
+    ("domain", &["domain"]),
+    ("ledger", &["domain", "ledger"]),
+    ("capture", &["domain", "ledger", "capture"]),
+    ("watch", &["domain", "ledger", "watch"]),
+    ("app", &["domain", "app"]),
+    ("http", &["domain", "ledger", "capture", "watch", "app", "config", "http"]),
+    ("cli", &["domain", "ledger", "capture", "watch", "app", "config", "http", "cli"]),
+];
+
+/// Where each framework may be named.
+const ONLY_IN: [(&str, &[&str]); 3] = [
+    ("sqlx::", &["ledger"]),
+    ("axum::", &["http", "capture/gateway", "app/server_fns", "cli/serve"]),
+    ("leptos_axum::", &["http", "app/server_fns"]),
+];
+
+#[test]
+fn imports_run_one_way() {
+    let mut wrong = Vec::new();
+    for (path, line, text) in code_lines() {
+        let Some((room, allowed)) = MAY_NAME.iter().find(|(room, _)| is_in(&path, room)) else { continue };
+        // Server functions reach the server side inside their bodies; the browser never compiles those.
+        if is_in(&path, "app/server_fns") {
+            continue;
+        }
+        for named in text.split("crate::").skip(1) {
+            let named: String = named.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let is_room = MAY_NAME.iter().any(|(room, _)| *room == named) || named == "config";
+            if is_room && !allowed.contains(&named.as_str()) {
+                wrong.push(format!("{room} names {named}: {}:{line}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn frameworks_stay_in_their_rooms() {
+    let mut wrong = Vec::new();
+    for (path, line, text) in code_lines() {
+        for (framework, rooms) in ONLY_IN {
+            let names_it = text.match_indices(framework).any(|(at, _)| !text[..at].ends_with(is_word));
+            if names_it && !rooms.iter().any(|room| is_in(&path, room)) {
+                wrong.push(format!("{framework} in {}:{line}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_browser_gets_no_server_crates() {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--edges", "normal", "--prefix", "none", "--format", "{p}"])
+        .args(["--no-default-features", "--features", "hydrate", "--target", "wasm32-unknown-unknown"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let listed = String::from_utf8(tree.stdout).unwrap();
+    let crates: Vec<&str> = listed.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(crates.contains(&"leptos"), "the list is that of the browser build");
+    for server in ["tokio", "sqlx", "axum", "hyper"] {
+        assert!(!crates.contains(&server), "{server} is compiled for the browser");
+    }
+}
+
+/// Every line of code under `src/`, without comments and without the tests' modules.
+fn code_lines() -> Vec<(PathBuf, usize, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    assert!(files.len() > 20, "found {} files", files.len());
+    let mut lines = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let path = file.strip_prefix(&root).unwrap().to_owned();
+        for (index, line) in text.lines().enumerate() {
+            if !line.trim_start().starts_with("//") {
+                lines.push((path.clone(), index + 1, line.to_owned()));
+            }
+        }
+    }
+    lines
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+fn is_in(path: &Path, room: &str) -> bool {
+    path.starts_with(room) || path.with_extension("") == Path::new(room)
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
