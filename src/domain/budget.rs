@@ -1,8 +1,18 @@
 //! Budgets: a limit per calendar month, its thresholds, and where the spend stands against it. A period's spend is a
 //! query on the ledger; nothing is ever reset (invariant 7).
 
-use super::money::NanoUsd;
+use super::forecast::Forecast;
+use super::money::{NanoUsd, format_cost};
+use super::period::{Zone, month_of};
+use super::query::QueryError;
 use serde::{Deserialize, Serialize};
+
+/// The highest limit that can be set: ten million dollars a month, in cents.
+pub const MAX_LIMIT_CENTS: i64 = 1_000_000_000;
+const DEFAULT_LIMIT: NanoUsd = NanoUsd(100_000_000_000);
+const DEFAULT_THRESHOLDS: [u32; 3] = [50, 75, 90];
+const THRESHOLD_FIELDS: [&str; 3] = ["alertThreshold1", "alertThreshold2", "alertThreshold3"];
+const LEVELS: [AlertLevel; 3] = [AlertLevel::Info, AlertLevel::Warning, AlertLevel::Critical];
 
 /// A user's budget as it is set: $100 a month with 50/75/90 % unless changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +36,8 @@ pub struct BudgetStatus {
     /// Never below zero.
     pub remaining: i64,
     pub remaining_formatted: String,
-    /// One decimal; above 100 when over budget.
+    /// One decimal, cut off and not rounded, so that it never shows a threshold before it is reached; above 100 when
+    /// over budget.
     pub percent_used: f64,
     pub is_over_budget: bool,
     pub spent_nano_usd: NanoUsd,
@@ -38,7 +49,7 @@ pub struct BudgetStatus {
     pub period_end: String,
     /// Share of the month that has passed, 0 to 100: where an even pace would be.
     pub percent_of_period: f64,
-    /// `YYYY-MM-DD` on which the forecast reaches the limit; none if it lasts.
+    /// `YYYY-MM-DD` on which the forecast reaches the limit, today if the spend has reached it; none if it lasts.
     pub runs_out_on: Option<String>,
     /// Calls of the month whose cost is not known, so the spend is at least the one shown.
     pub unpriced_calls: u64,
@@ -65,4 +76,238 @@ pub struct BudgetAlert {
     pub budget_limit: i64,
     pub percent_used: f64,
     pub message: String,
+}
+
+impl Budget {
+    /// What holds until a user sets something else.
+    pub fn default_in(zone: &Zone) -> Self {
+        Self { monthly_limit: DEFAULT_LIMIT, thresholds: DEFAULT_THRESHOLDS, time_zone: zone.name().into() }
+    }
+
+    /// A budget as a form or the API sends it. The error names the field as the API does: `monthlyLimitCents`,
+    /// `alertThreshold1` to `alertThreshold3`, `timeZone`.
+    pub fn parse(monthly_limit_cents: i64, thresholds: [i64; 3], time_zone: &str) -> Result<Self, QueryError> {
+        let zone = Zone::parse(time_zone).map_err(|error| QueryError { field: "timeZone", ..error })?;
+        Ok(Self {
+            monthly_limit: parse_limit(monthly_limit_cents)?,
+            thresholds: parse_thresholds(thresholds)?,
+            time_zone: zone.name().into(),
+        })
+    }
+
+    /// The zone its month is cut in. UTC should the name be none any more.
+    pub fn zone(&self) -> Zone {
+        Zone::parse(&self.time_zone).unwrap_or(Zone::UTC)
+    }
+}
+
+/// Where the month that now is in stands, given what was spent in it and how many of its calls have no known price.
+pub fn status(
+    budget: &Budget,
+    spent: NanoUsd,
+    unpriced_calls: u64,
+    now_ms: i64,
+    forecast: Option<&Forecast>,
+) -> BudgetStatus {
+    let limit = budget.monthly_limit;
+    let remaining = NanoUsd(limit.0.saturating_sub(spent.0).max(0));
+    let month = month_of(&budget.zone(), now_ms);
+    BudgetStatus {
+        spent: spent.to_cents(),
+        spent_formatted: format_cost(spent),
+        limit: limit.to_cents(),
+        limit_formatted: format_cost(limit),
+        remaining: remaining.to_cents(),
+        remaining_formatted: format_cost(remaining),
+        percent_used: percent_used(spent, limit),
+        is_over_budget: spent > limit,
+        spent_nano_usd: spent,
+        limit_nano_usd: limit,
+        thresholds: budget.thresholds,
+        time_zone: budget.time_zone.clone(),
+        period_start: month.first.to_string(),
+        period_end: month.next().to_string(),
+        percent_of_period: (month.interval.share_passed(now_ms) * 1_000.0).round() / 10.0,
+        runs_out_on: forecast.and_then(|forecast| forecast.runs_out_on(limit)).map(str::to_owned),
+        unpriced_calls,
+    }
+}
+
+/// Every threshold that the spend has reached, the worst first.
+pub fn crossed_alerts(status: &BudgetStatus) -> Vec<BudgetAlert> {
+    let rising = LEVELS.into_iter().zip(status.thresholds);
+    let crossed = rising.filter(|(_, threshold)| is_crossed(status, *threshold));
+    let mut alerts: Vec<BudgetAlert> = crossed
+        .map(|(level, threshold)| BudgetAlert {
+            level,
+            threshold,
+            current_spend: status.spent,
+            budget_limit: status.limit,
+            percent_used: status.percent_used,
+            message: alert_message(status),
+        })
+        .collect();
+    alerts.reverse();
+    alerts
+}
+
+fn parse_limit(cents: i64) -> Result<NanoUsd, QueryError> {
+    let in_bounds = (1..=MAX_LIMIT_CENTS).contains(&cents);
+    in_bounds
+        .then(|| NanoUsd::from_cents(cents))
+        .flatten()
+        .ok_or_else(|| QueryError::new("monthlyLimitCents", format!("must be from 1 to {MAX_LIMIT_CENTS} cents")))
+}
+
+fn parse_thresholds(percents: [i64; 3]) -> Result<[u32; 3], QueryError> {
+    let mut thresholds = [0; 3];
+    let mut above = 0;
+    for (index, percent) in percents.into_iter().enumerate() {
+        let field = THRESHOLD_FIELDS[index];
+        let in_bounds = u32::try_from(percent).ok().filter(|percent| (1..=100).contains(percent));
+        let threshold = in_bounds.ok_or_else(|| QueryError::new(field, "must be from 1 to 100 percent"))?;
+        if threshold <= above {
+            return Err(QueryError::new(field, "must be above the threshold before it"));
+        }
+        thresholds[index] = threshold;
+        above = threshold;
+    }
+    Ok(thresholds)
+}
+
+/// Compared exactly: neither the rounded cents nor the shown percentage decides.
+fn is_crossed(status: &BudgetStatus, threshold: u32) -> bool {
+    i128::from(status.spent_nano_usd.0) * 100 >= i128::from(status.limit_nano_usd.0) * i128::from(threshold)
+}
+
+fn percent_used(spent: NanoUsd, limit: NanoUsd) -> f64 {
+    if limit.0 <= 0 {
+        return 0.0;
+    }
+    let tenths = i128::from(spent.0.max(0)) * 1_000 / i128::from(limit.0);
+    tenths as f64 / 10.0
+}
+
+fn alert_message(status: &BudgetStatus) -> String {
+    let (spent, limit, percent) = (&status.spent_formatted, &status.limit_formatted, status.percent_used);
+    let at_least = if status.unpriced_calls > 0 { "at least " } else { "" };
+    let sentence = if status.is_over_budget {
+        let over = format_cost(NanoUsd(status.spent_nano_usd.0.saturating_sub(status.limit_nano_usd.0)));
+        format!("You are over this month's {limit} budget by {at_least}{over}: {spent} spent ({percent:.1} %).")
+    } else {
+        format!("You have used {at_least}{percent:.1} % of this month's {limit} budget ({spent}).")
+    };
+    match status.unpriced_calls {
+        0 => sentence,
+        1 => sentence + " The price of 1 call is not known.",
+        calls => format!("{sentence} The price of {calls} calls is not known."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 16 June 2025, 00:00 UTC: half of June has passed.
+    const HALF_OF_JUNE_MS: i64 = 1_750_032_000_000;
+
+    fn status_at(spent_cents: i64) -> BudgetStatus {
+        let spent = NanoUsd::from_cents(spent_cents).unwrap();
+        status(&Budget::default_in(&Zone::UTC), spent, 0, HALF_OF_JUNE_MS, None)
+    }
+
+    fn levels(status: &BudgetStatus) -> Vec<AlertLevel> {
+        crossed_alerts(status).iter().map(|alert| alert.level).collect()
+    }
+
+    #[test]
+    fn the_default_is_the_briefs() {
+        let budget = Budget::default_in(&Zone::parse("Asia/Tokyo").unwrap());
+        assert_eq!(budget, Budget::parse(10_000, [50, 75, 90], "Asia/Tokyo").unwrap());
+    }
+
+    #[test]
+    fn a_wrong_budget_names_its_field() {
+        for (cents, thresholds, zone, field) in [
+            (0, [50, 75, 90], "UTC", "monthlyLimitCents"),
+            (-1, [50, 75, 90], "UTC", "monthlyLimitCents"),
+            (1_000_000_001, [50, 75, 90], "UTC", "monthlyLimitCents"),
+            (i64::MAX, [50, 75, 90], "UTC", "monthlyLimitCents"),
+            (1, [0, 75, 90], "UTC", "alertThreshold1"),
+            (1, [50, 50, 90], "UTC", "alertThreshold2"),
+            (1, [50, 40, 90], "UTC", "alertThreshold2"),
+            (1, [50, 75, 101], "UTC", "alertThreshold3"),
+            (1, [50, 75, i64::MAX], "UTC", "alertThreshold3"),
+            (1, [50, 75, 90], "Mars/Olympus", "timeZone"),
+        ] {
+            assert_eq!(Budget::parse(cents, thresholds, zone).unwrap_err().field, field, "{cents} {thresholds:?}");
+        }
+        assert!(Budget::parse(1_000_000_000, [1, 2, 100], "Europe/Berlin").is_ok());
+    }
+
+    #[test]
+    fn the_status_adds_up() {
+        let status = status_at(7_620);
+        assert_eq!((status.spent, status.limit, status.remaining), (7_620, 10_000, 2_380));
+        assert_eq!(status.remaining_formatted, "$23.80");
+        assert_eq!((status.percent_used, status.percent_of_period), (76.2, 50.0));
+        assert_eq!((status.period_start.as_str(), status.period_end.as_str()), ("2025-06-01", "2025-07-01"));
+        assert!(!status.is_over_budget);
+    }
+
+    #[test]
+    fn the_month_is_the_budgets_own() {
+        let budget = Budget::parse(10_000, [50, 75, 90], "Pacific/Kiritimati").unwrap();
+        let last_of_june_utc = 1_751_320_800_000; // 30 June 2025, 22:00 UTC; 1 July, 12:00 there.
+        let status = status(&budget, NanoUsd::ZERO, 0, last_of_june_utc, None);
+        assert_eq!(status.period_start, "2025-07-01");
+        assert_eq!(status.percent_of_period, 1.6, "half a day of 31");
+    }
+
+    #[test]
+    fn all_crossed_thresholds_are_told_worst_first() {
+        use AlertLevel::{Critical, Info, Warning};
+        assert_eq!(levels(&status_at(4_999)), []);
+        assert_eq!(levels(&status_at(5_000)), [Info]);
+        assert_eq!(levels(&status_at(7_500)), [Warning, Info]);
+        assert_eq!(levels(&status_at(9_000)), [Critical, Warning, Info]);
+        let alerts = crossed_alerts(&status_at(7_620));
+        assert_eq!((alerts[0].threshold, alerts[0].current_spend, alerts[0].budget_limit), (75, 7_620, 10_000));
+        assert_eq!(alerts[0].message, "You have used 76.2 % of this month's $100.00 budget ($76.20).");
+    }
+
+    #[test]
+    fn a_nano_dollar_below_a_threshold_is_below_it() {
+        let almost = NanoUsd(75_000_000_000 - 1);
+        let status = status(&Budget::default_in(&Zone::UTC), almost, 0, HALF_OF_JUNE_MS, None);
+        assert_eq!(levels(&status), [AlertLevel::Info]);
+        assert_eq!(status.percent_used, 74.9);
+    }
+
+    #[test]
+    fn over_the_limit_is_said_so() {
+        let status = status_at(10_420);
+        assert!(status.is_over_budget);
+        assert_eq!((status.remaining, status.percent_used), (0, 104.2));
+        let message = "You are over this month's $100.00 budget by $4.20: $104.20 spent (104.2 %).";
+        assert_eq!(crossed_alerts(&status)[0].message, message);
+        assert!(!status_at(10_000).is_over_budget, "the whole budget is not more than it");
+    }
+
+    #[test]
+    fn unpriced_calls_make_it_a_lower_bound() {
+        let budget = Budget::default_in(&Zone::UTC);
+        let status = status(&budget, NanoUsd(60_000_000_000), 3, HALF_OF_JUNE_MS, None);
+        assert_eq!(
+            crossed_alerts(&status)[0].message,
+            "You have used at least 60.0 % of this month's $100.00 budget ($60.00). The price of 3 calls is not known."
+        );
+    }
+
+    #[test]
+    fn no_spend_is_too_large_to_compare() {
+        let status = status(&Budget::default_in(&Zone::UTC), NanoUsd(i64::MAX), 0, HALF_OF_JUNE_MS, None);
+        assert_eq!(crossed_alerts(&status).len(), 3);
+        assert!(status.percent_used.is_finite());
+    }
 }

@@ -2,6 +2,10 @@
 //! written for it works unchanged; exact fields stand beside the rounded ones. How a report is made from rollups is in
 //! `ledger::usage` (figures) and [`UsageReport::assemble`] (everything derived).
 
+mod assemble;
+
+pub use assemble::{ModelTotals, ReportInput};
+
 use super::anomaly::Anomaly;
 use super::budget::{BudgetAlert, BudgetStatus};
 use super::cost::CostParts;
@@ -52,7 +56,8 @@ pub struct UsageReport {
     pub has_demo_data: bool,
 }
 
-/// The figures of a period. `periodStart` and `periodEnd` are dates in the report's zone, both inclusive.
+/// The figures of a period. `periodStart` and `periodEnd` are its first and last instant on the report zone's clock.
+/// Average costs are over the calls whose price is known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
@@ -130,4 +135,72 @@ pub struct TimePoint {
     pub cost_nano_usd: NanoUsd,
     pub calls: u64,
     pub token_counts: TokenCounts,
+}
+
+impl UsageTotals {
+    /// The totals of both; saturating, so that no sum can wrap.
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            calls: self.calls.saturating_add(other.calls),
+            failed_calls: self.failed_calls.saturating_add(other.failed_calls),
+            unpriced_calls: self.unpriced_calls.saturating_add(other.unpriced_calls),
+            estimated_calls: self.estimated_calls.saturating_add(other.estimated_calls),
+            tokens: self.tokens.plus(&other.tokens),
+            web_search_count: self.web_search_count.saturating_add(other.web_search_count),
+            cost: add_costs(self.cost, other.cost),
+            cost_parts: add_parts(&self.cost_parts, &other.cost_parts),
+            timed_calls: self.timed_calls.saturating_add(other.timed_calls),
+            response_time_sum_ms: self.response_time_sum_ms.saturating_add(other.response_time_sum_ms),
+        }
+    }
+
+    /// Calls whose cost is part of [`Self::cost`].
+    pub fn priced_calls(&self) -> u64 {
+        self.calls.saturating_sub(self.unpriced_calls)
+    }
+
+    /// The mean response time; none where no call told its time.
+    pub fn avg_response_time_ms(&self) -> Option<u64> {
+        (self.timed_calls > 0).then(|| divide(self.response_time_sum_ms, self.timed_calls))
+    }
+
+    /// The mean cost of the calls whose price is known, rounded to the nano-dollar.
+    pub fn avg_cost_per_call(&self) -> NanoUsd {
+        self.cost.divided_by(self.priced_calls())
+    }
+
+    /// Tokens per call, half up; zero without calls.
+    pub fn avg_tokens_per_call(&self) -> u64 {
+        divide(self.tokens.total(), self.calls)
+    }
+}
+
+impl std::iter::Sum for UsageTotals {
+    fn sum<I: Iterator<Item = Self>>(totals: I) -> Self {
+        totals.fold(Self::default(), |sum, totals| sum.plus(&totals))
+    }
+}
+
+fn add_costs(one: NanoUsd, two: NanoUsd) -> NanoUsd {
+    NanoUsd(one.0.saturating_add(two.0))
+}
+
+fn add_parts(one: &CostParts, two: &CostParts) -> CostParts {
+    CostParts {
+        input: add_costs(one.input, two.input),
+        cache_write_5m: add_costs(one.cache_write_5m, two.cache_write_5m),
+        cache_write_1h: add_costs(one.cache_write_1h, two.cache_write_1h),
+        cache_read: add_costs(one.cache_read, two.cache_read),
+        output: add_costs(one.output, two.output),
+        thinking: add_costs(one.thinking, two.thinking),
+        fees: add_costs(one.fees, two.fees),
+    }
+}
+
+/// Half up; zero for no parts.
+fn divide(sum: u64, parts: u64) -> u64 {
+    match (sum.checked_div(parts), sum.checked_rem(parts)) {
+        (Some(whole), Some(rest)) => whole + u64::from(rest >= parts.div_ceil(2)),
+        _ => 0,
+    }
 }
