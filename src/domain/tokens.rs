@@ -86,7 +86,10 @@ impl TokenCounts {
 
     /// The whole prompt, cache included: what context tiers are tested against.
     pub fn prompt(&self) -> u64 {
-        self.input.saturating_add(self.cache_write_5m).saturating_add(self.cache_write_1h).saturating_add(self.cache_read)
+        self.input
+            .saturating_add(self.cache_write_5m)
+            .saturating_add(self.cache_write_1h)
+            .saturating_add(self.cache_read)
     }
 
     pub fn is_empty(&self) -> bool {
