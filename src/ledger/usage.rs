@@ -10,7 +10,7 @@ use crate::domain::forecast;
 use crate::domain::heat_map::HeatMap;
 use crate::domain::period::{self, Interval, Period, Zone};
 use crate::domain::query::{Aggregation, UsageQuery};
-use crate::domain::report::{ReportInput, UsageReport, UsageTotals};
+use crate::domain::report::{ModelTotals, ReportInput, UsageReport, UsageTotals};
 use crate::domain::usage::{Scope, Source, UserId};
 use chrono::{Days, NaiveDate};
 use sqlx::{QueryBuilder, Row};
@@ -37,18 +37,22 @@ impl Ledger {
         let buckets = self.sums_by_bucket(owner, grain, period.interval(), &wanted).await?;
         let standing = self.standing(owner, &budget, now_ms).await?;
 
+        let today = period::local_date(&zone, now_ms);
+        let first_use = self.first_use_ms(owner).await?.map(|at_ms| period::local_date(&zone, at_ms));
+
         Ok(UsageReport::assemble(ReportInput {
             period: &period,
             zone: &zone,
-            previous: total(previous.values())?,
+            totals: total(current.values())?,
+            previous: Some(total(previous.values())?),
             per_model: series.per_model(&current)?,
             series: fold_into_buckets(&period, &buckets)?,
+            projection_days: period.days_with_data(today, first_use),
             forecast: standing.forecast,
             alerts: budget::crossed_alerts(&standing.budget),
             anomalies: standing.anomalies,
             budget: matches!(scope, Scope::User(_)).then_some(standing.budget),
             has_demo_data: series.has_demo_data(),
-            now_ms,
         }))
     }
 
@@ -91,7 +95,7 @@ impl Ledger {
         let days = self.days(owner, &zone, today).await?;
         let month = period::month_of(&zone, now_ms);
         let this_month = days.iter().filter(|(date, _)| **date >= month.first).map(|(_, totals)| totals);
-        let spent = total_of(this_month)?;
+        let spent = this_month.fold(UsageTotals::default(), |sum, day| sum.plus(day));
 
         let costs: Vec<_> = days.iter().map(|(date, totals)| (*date, totals.cost)).collect();
         let bounds = period::day_bounds(&zone, today);
@@ -131,6 +135,17 @@ impl Ledger {
             date = date + Days::new(1);
         }
         Ok(days)
+    }
+
+    /// The start of the first quarter hour with any usage.
+    async fn first_use_ms(&self, owner: &str) -> Result<Option<i64>, LedgerError> {
+        Ok(with_reader!(&self.db, |pool| {
+            sqlx::query_scalar("select min(bucket_at_ms) from usage_rollup where user_id = $1 and grain = $2")
+                .bind(owner)
+                .bind(QUARTER)
+                .fetch_one(pool)
+                .await?
+        }))
     }
 
     fn grain_for(&self, zone: &Zone, aggregation: Aggregation) -> i64 {
@@ -232,21 +247,20 @@ impl Series {
         Wanted::Some(matching.map(|one| one.id).chain([-1]).collect())
     }
 
-    fn per_model(
-        &self,
-        sums: &HashMap<i64, Sums>,
-    ) -> Result<Vec<(String, String, String, UsageTotals)>, LedgerError> {
-        let mut models: BTreeMap<(&str, &str, &str), UsageTotals> = BTreeMap::new();
+    fn per_model(&self, sums: &HashMap<i64, Sums>) -> Result<Vec<ModelTotals>, LedgerError> {
+        let mut models: BTreeMap<(&str, &str), ModelTotals> = BTreeMap::new();
         for (id, sums) in sums {
             let totals = totals_of(sums)?;
             let Some(one) = self.by_id.get(id).filter(|_| totals != UsageTotals::default()) else { continue };
-            let model = models.entry((&one.provider, &one.model, &one.model_family)).or_default();
-            *model = model.plus(&totals);
+            let model = models.entry((&one.provider, &one.model)).or_insert_with(|| ModelTotals {
+                provider: one.provider.clone(),
+                model: one.model.clone(),
+                family: one.model_family.clone(),
+                totals: UsageTotals::default(),
+            });
+            model.totals = model.totals.plus(&totals);
         }
-        let owned = |((provider, model, family), totals): ((&str, &str, &str), UsageTotals)| {
-            (provider.to_owned(), model.to_owned(), family.to_owned(), totals)
-        };
-        Ok(models.into_iter().map(owned).collect())
+        Ok(models.into_values().collect())
     }
 
     fn has_demo_data(&self) -> bool {
@@ -267,10 +281,6 @@ fn total<'a>(sums: impl IntoIterator<Item = &'a Sums>) -> Result<UsageTotals, Le
         total = total.plus(&totals_of(sums)?);
     }
     Ok(total)
-}
-
-fn total_of<'a>(totals: impl IntoIterator<Item = &'a UsageTotals>) -> Result<UsageTotals, LedgerError> {
-    Ok(totals.into_iter().fold(UsageTotals::default(), |sum, one| sum.plus(one)))
 }
 
 fn figures_of(totals: &UsageTotals) -> DayFigures {
