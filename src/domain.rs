@@ -8,6 +8,7 @@ pub mod forecast;
 pub mod heat_map;
 pub mod money;
 pub mod period;
+pub mod price;
 pub mod projection;
 pub mod query;
 pub mod report;

@@ -1,0 +1,72 @@
+//! The calculator: what these tokens cost on a model, and on other models instead. For calls that were made, with their
+//! terms and fees, see [`price_usage`].
+
+use super::{PricedUsage, UsageInput, price_usage};
+use crate::domain::money::NanoUsd;
+use crate::domain::price::{PriceBook, PriceCard};
+use crate::domain::tokens::TokenCounts;
+use crate::domain::usage::ServiceTerms;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// One model of a comparison.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ComparedModel {
+    pub model: String,
+    pub priced: PricedUsage,
+    /// Less than the dearest model of the comparison; `None` without a price.
+    pub saving_to_dearest: Option<NanoUsd>,
+    /// Less than the current model; negative where this one costs more, `None` if either has no price.
+    pub saving_to_current: Option<NanoUsd>,
+}
+
+/// What these tokens cost on a model at a moment, by token type, at the standard terms.
+///
+/// ```
+/// use tollbridge::domain::{cost::calculate_cost, money::NanoUsd, price::PriceBook, tokens::TokenCounts};
+/// let tokens = TokenCounts { input: 1_000, output: 500, ..Default::default() };
+/// # #[cfg(feature = "server")] {
+/// let priced = calculate_cost(&PriceBook::builtin(), "claude-sonnet-4-20250514", &tokens, 1_767_225_600_000);
+/// assert_eq!(priced.cost, Some(NanoUsd(10_500_000))); // $0.0105
+/// # }
+/// ```
+pub fn calculate_cost(book: &PriceBook, model: &str, tokens: &TokenCounts, at_ms: i64) -> PricedUsage {
+    let usage = UsageInput {
+        provider: None,
+        model,
+        at_ms,
+        tokens,
+        terms: &ServiceTerms::default(),
+        web_search_count: 0,
+        has_usage: true,
+        is_estimated: false,
+    };
+    price_usage(book, &usage)
+}
+
+/// What these tokens cost on each model, cheapest first, models without a price last. The first of `models` is the
+/// current one, which savings are measured against.
+pub fn compare_models(book: &PriceBook, models: &[&str], tokens: &TokenCounts, at_ms: i64) -> Vec<ComparedModel> {
+    let priced: Vec<PricedUsage> = models.iter().map(|model| calculate_cost(book, model, tokens, at_ms)).collect();
+    let dearest = priced.iter().filter_map(|priced| priced.cost).max();
+    let current = priced.first().and_then(|priced| priced.cost);
+    let saving = |reference: Option<NanoUsd>, cost: Option<NanoUsd>| reference?.checked_sub(cost?);
+    let mut compared: Vec<ComparedModel> = models
+        .iter()
+        .zip(priced)
+        .map(|(model, priced)| ComparedModel {
+            model: (*model).into(),
+            saving_to_dearest: saving(dearest, priced.cost),
+            saving_to_current: saving(current, priced.cost),
+            priced,
+        })
+        .collect();
+    compared.sort_by_key(|compared| (compared.priced.cost.is_none(), compared.priced.cost));
+    compared
+}
+
+/// The card that holds for a model at a moment.
+pub fn price_of<'book>(book: &'book PriceBook, model: &str, at_ms: i64) -> Option<&'book Arc<PriceCard>> {
+    book.lookup(None, model, at_ms)
+}
