@@ -207,6 +207,7 @@ fn alert_message(status: &BudgetStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::forecast::forecast;
 
     /// 16 June 2025, 00:00 UTC: half of June has passed.
     const HALF_OF_JUNE_MS: i64 = 1_750_032_000_000;
@@ -292,6 +293,18 @@ mod tests {
         let message = "You are over this month's $100.00 budget by $4.20: $104.20 spent (104.2 %).";
         assert_eq!(crossed_alerts(&status)[0].message, message);
         assert!(!status_at(10_000).is_over_budget, "the whole budget is not more than it");
+    }
+
+    #[test]
+    fn the_forecast_tells_the_day_on_which_it_runs_out() {
+        // $5 a day since 1 June: $75 by the 16th, the hundredth dollar on the 20th.
+        let first: chrono::NaiveDate = "2025-06-01".parse().unwrap();
+        let history: Vec<_> = first.iter_days().take(15).map(|day| (day, NanoUsd(5_000_000_000))).collect();
+        let forecast = forecast(&history, "2025-06-16".parse().unwrap(), 0.0).unwrap();
+        let runs_out_on =
+            |budget: &Budget| status(budget, forecast.spent_so_far, 0, HALF_OF_JUNE_MS, Some(&forecast)).runs_out_on;
+        assert_eq!(runs_out_on(&Budget::default_in(&Zone::UTC)).as_deref(), Some("2025-06-20"));
+        assert_eq!(runs_out_on(&Budget::parse(15_001, [50, 75, 90], "UTC").unwrap()), None, "$150 in all");
     }
 
     #[test]

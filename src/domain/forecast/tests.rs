@@ -142,6 +142,18 @@ fn the_band_holds_most_months_of_a_steady_habit() {
     assert!((70..=97).contains(&share), "{share} % of the months ended inside a band for 80 %");
 }
 
+#[test]
+fn a_habit_that_comes_in_phases_widens_the_band() {
+    // The same costs, once mixed day by day and once four weeks on and four weeks off.
+    let phases = |day: NaiveDate| if day.num_days_from_ce() / 28 % 2 == 0 { 10 } else { 0 };
+    let mixed = |day: NaiveDate| if day.num_days_from_ce() % 2 == 0 { 10 } else { 0 };
+    let width = |cost: &dyn Fn(NaiveDate) -> i64| {
+        let forecast = forecast(&history("2025-01-01", "2025-06-11", cost), date("2025-06-11"), 0.0).unwrap();
+        forecast.high.0 - forecast.expected.0
+    };
+    assert!(width(&phases) > 2 * width(&mixed), "{} and {}", width(&phases), width(&mixed));
+}
+
 proptest! {
     #[test]
     fn the_order_holds_for_any_history(

@@ -55,6 +55,8 @@ fn an_error_names_its_field() {
         ("range=fortnight", "range"),
         ("range=Week", "range"),
         ("range=week&from=2025-01-01&to=2025-01-02", "range"),
+        ("range=week&from=2025-01-01", "range"),
+        ("range=month&to=2025-01-01", "range"),
         ("from=2025-01-01", "to"),
         ("to=2025-01-01", "from"),
         ("from=2025-01-02&to=2025-01-01", "from"),
