@@ -1,4 +1,3 @@
 //! How usage gets in. Every way in ends in `recorder`, which prices a call once and hands it to the ledger.
 
-
 pub mod recorder;

@@ -14,9 +14,9 @@ mod migrate;
 mod removal;
 mod rollup;
 mod setting;
-mod usage;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 pub use apply::{Applied, ApplyOutcome};
 pub use db::LedgerLock;

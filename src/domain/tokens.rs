@@ -119,24 +119,22 @@ pub fn format_tokens(count: u64) -> String {
     if count < 1_000 {
         return count.to_string();
     }
-    let mut unit = UNITS.iter().rposition(|(size, _)| count >= *size).unwrap_or(0);
-    loop {
-        let (size, suffix) = UNITS[unit];
-        let hundredths = (u128::from(count) * 100 + u128::from(size) / 2) / u128::from(size);
-        let rounded = match hundredths {
-            0..1_000 => hundredths,
-            1_000..9_995 => (hundredths + 5) / 10 * 10,
-            _ => (hundredths + 50) / 100 * 100,
-        };
-        if rounded >= 100_000 && unit + 1 < UNITS.len() {
-            unit += 1;
-            continue;
-        }
-        return match rounded {
-            0..1_000 => format!("{}.{:02}{suffix}", rounded / 100, rounded % 100),
-            1_000..10_000 => format!("{}.{}{suffix}", rounded / 100, rounded % 100 / 10),
-            _ => format!("{}{suffix}", rounded / 100),
-        };
+    let unit = UNITS.iter().rposition(|(size, _)| count >= *size).unwrap_or(0);
+    let (size, suffix) = UNITS[unit];
+    let decimals = match count / size {
+        0..10 => 2,
+        10..100 => 1,
+        _ => 0,
+    };
+    let rounded = (u128::from(count) * 10_u128.pow(decimals) + u128::from(size) / 2) / u128::from(size);
+    match (decimals, rounded) {
+        // Rounding made a fourth digit.
+        (2, 1_000..) => format!("10.0{suffix}"),
+        (1, 1_000..) => format!("100{suffix}"),
+        (0, 1_000) if unit + 1 < UNITS.len() => format!("1.00{}", UNITS[unit + 1].1),
+        (2, _) => format!("{}.{:02}{suffix}", rounded / 100, rounded % 100),
+        (1, _) => format!("{}.{}{suffix}", rounded / 10, rounded % 10),
+        _ => format!("{rounded}{suffix}"),
     }
 }
 

@@ -123,8 +123,8 @@ fn judge<'a>(batch: &'a [UsageEvent], known: &'a [UsageEvent]) -> Verdicts<'a> {
         let same_key = by_key.get(&key_of(event)).copied();
         let same_message = message_of(event).and_then(|message| by_message.get(&message)).copied();
         // Side chains replay a message under a new request id; otherwise two requests are two calls.
-        let same_replay = same_message
-            .filter(|index| event.record.is_sidechain || standings[*index].event.record.is_sidechain);
+        let same_replay =
+            same_message.filter(|index| event.record.is_sidechain || standings[*index].event.record.is_sidechain);
         let Some(index) = same_key.or(same_replay) else {
             index_standing(&mut by_key, &mut by_message, event, standings.len());
             outcomes.push((standings.len(), ApplyOutcome::Inserted));

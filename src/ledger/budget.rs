@@ -22,8 +22,7 @@ impl Ledger {
         let Some((limit_nano_usd, thresholds, time_zone)) = row else {
             return Ok(Budget::default_in(&self.time_zone()));
         };
-        let thresholds =
-            serde_json::from_str(&thresholds).map_err(|_| LedgerError::OutOfRange("budget.thresholds"))?;
+        let thresholds = serde_json::from_str(&thresholds).map_err(|_| LedgerError::OutOfRange("budget.thresholds"))?;
         Ok(Budget { monthly_limit: NanoUsd(limit_nano_usd), thresholds, time_zone })
     }
 

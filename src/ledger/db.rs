@@ -89,7 +89,8 @@ impl Db {
 
     pub(super) fn claim(&self) -> Result<Option<LedgerLock>, LedgerError> {
         let Self::Sqlite { path, .. } = self else { return Ok(None) };
-        let file = File::create(beside(path, "serving")).map_err(|error| LedgerError::Unavailable(error.to_string()))?;
+        let file =
+            File::create(beside(path, "serving")).map_err(|error| LedgerError::Unavailable(error.to_string()))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(LedgerLock { _file: file })),
             Err(_) => Err(LedgerError::Locked { path: path.clone() }),
@@ -166,8 +167,7 @@ async fn open_postgres(url: &str) -> Result<Db, LedgerError> {
     if !Postgres::database_exists(url).await.unwrap_or(true) {
         Postgres::create_database(url).await?;
     }
-    let pool =
-        PgPoolOptions::new().max_connections(10).acquire_timeout(BUSY_TIMEOUT).connect_with(options).await?;
+    let pool = PgPoolOptions::new().max_connections(10).acquire_timeout(BUSY_TIMEOUT).connect_with(options).await?;
     Ok(Db::Postgres(pool))
 }
 

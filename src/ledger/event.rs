@@ -7,7 +7,9 @@ use crate::domain::cost::CostParts;
 use crate::domain::money::NanoUsd;
 use crate::domain::query::QueryError;
 use crate::domain::tokens::TokenCounts;
-use crate::domain::usage::{CallContext, CallOutcome, PricingState, Scope, ServiceTerms, UsageEvent, UsageRecord, UserId};
+use crate::domain::usage::{
+    CallContext, CallOutcome, PricingState, Scope, ServiceTerms, UsageEvent, UsageRecord, UserId,
+};
 use sqlx::QueryBuilder;
 
 /// Which events to list.

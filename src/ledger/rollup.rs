@@ -188,10 +188,7 @@ async fn write_chunk(tx: &mut Tx, changes: &[(RollupKey, Sums)]) -> Result<(), L
             ") "
         ));
         upsert.push_values(changes, |mut row, (key, sums)| {
-            row.push_bind(&key.user_id)
-                .push_bind(key.grain)
-                .push_bind(key.bucket_at_ms)
-                .push_bind(key.series_id);
+            row.push_bind(&key.user_id).push_bind(key.grain).push_bind(key.bucket_at_ms).push_bind(key.series_id);
             for sum in sums {
                 row.push_bind(*sum);
             }

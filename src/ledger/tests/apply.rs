@@ -30,8 +30,7 @@ on_both!(a_call_is_counted_once_however_often_it_is_sent, |ledger| {
 
 on_both!(the_same_key_of_two_users_is_two_calls, |ledger| {
     let bob = UserId("bob".into());
-    let applied =
-        ledger.apply(vec![event(alice(), "req_1", NOON_MS), event(bob, "req_1", NOON_MS)]).await.unwrap();
+    let applied = ledger.apply(vec![event(alice(), "req_1", NOON_MS), event(bob, "req_1", NOON_MS)]).await.unwrap();
     assert_eq!(outcomes(&applied), [Inserted, Inserted]);
     assert_eq!(month_of_alice(&ledger).await.total_calls, 1);
     let everyone = ledger.report(&Scope::Everyone, &UsageQuery::default(), NOON_MS).await.unwrap();

@@ -87,7 +87,8 @@ async fn a_wrong_address_says_what_an_address_looks_like() {
 #[tokio::test]
 async fn a_file_that_is_no_database_is_called_damaged() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("ledger.db"), "this is not a database at all, whatever its name".repeat(99)).unwrap();
+    std::fs::write(folder.path().join("ledger.db"), "this is not a database at all, whatever its name".repeat(99))
+        .unwrap();
     let refused = Ledger::open(&sqlite_url(folder.path()), &berlin()).await;
     assert!(matches!(refused, Err(LedgerError::Corrupt(_))), "{refused:?}");
 }

@@ -6,8 +6,7 @@ use crate::domain::query::{Aggregation, Range, UsageQuery};
 
 /// A call on each of the last 20 days at noon, and one an hour before midnight of 9 March in Berlin.
 async fn fill(ledger: &Ledger) {
-    let mut events: Vec<_> =
-        (0..20).map(|day| event(alice(), &format!("day_{day}"), NOON_MS - day * DAY_MS)).collect();
+    let mut events: Vec<_> = (0..20).map(|day| event(alice(), &format!("day_{day}"), NOON_MS - day * DAY_MS)).collect();
     let mut late = event(alice(), "late", NOON_MS - 13 * HOUR_MS);
     late.record.model = "claude-opus-5".into();
     late.model_family = "opus".into();
