@@ -71,7 +71,7 @@ KNOWN_ERRORS = {
 DATED_PROVIDERS = {"openai": "openai", "google": "google", "x-ai": "xai", "mistral": "mistral"}
 # LiteLLM provider -> ours. A provider that is not here keeps its name.
 RENAMED_PROVIDERS = {
-    "azure_text": "azure", "bedrock_converse": "bedrock", "bedrock_mantle": "bedrock", "codestral": "mistral",
+    "azure_text": "azure", "bedrock_converse": "bedrock", "codestral": "mistral",
     "cohere_chat": "cohere", "gemini": "google", "meta_llama": "meta", "text-completion-codestral": "mistral",
     "text-completion-openai": "openai", "vertex_ai-ai21_models": "vertex_ai", "vertex_ai-anthropic_models": "vertex_ai",
     "vertex_ai-deepseek_models": "vertex_ai", "vertex_ai-language-models": "vertex_ai",
@@ -291,7 +291,8 @@ def litellm_cards(litellm):
         # Prices of one region or of reserved capacity cannot be told from a usage object.
         if provider in ("bedrock", "azure") and key.count("/") > 1 or key.startswith(("ft:", "1024", "512")):
             continue
-        name = key.removeprefix(f"{theirs}/").removeprefix(f"{provider}/")
+        prefix = next((prefix for prefix in (theirs, provider) if key.startswith(f"{prefix}/")), "")
+        name = key.removeprefix(f"{prefix}/")
         card = litellm_card(provider, name, entry)
         base = card["rates"][0]
         # Nought and nought mean "not known" in this file more often than "free".

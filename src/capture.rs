@@ -1,3 +1,4 @@
 //! How usage gets in. Every way in ends in `recorder`, which prices a call once and hands it to the ledger.
 
+pub mod provider;
 pub mod recorder;

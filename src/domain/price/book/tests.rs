@@ -206,6 +206,10 @@ fn the_provider_decides_between_lists() {
     assert_eq!(id(None, "gpt-4o-2024-05-13"), Some("openai/gpt-4o-2024-05-13"));
     assert_eq!(id(Some("gcp.gemini"), "models/gemini-2.5-pro"), Some("google/gemini-2.5-pro"));
     assert_eq!(id(None, "us.anthropic.claude-haiku-4-5-20251001-v1:0").map(|id| &id[..8]), Some("bedrock/"));
+    let bedrock = book.lookup(Some("aws.bedrock"), "anthropic.claude-sonnet-5-5", now).unwrap();
+    assert_eq!((bedrock.provider.as_str(), bedrock.rates.input), ("bedrock", Rate(2_000_000)));
+    let in_region = book.lookup(None, "us.anthropic.claude-sonnet-5-5", now).unwrap();
+    assert_eq!((in_region.provider.as_str(), in_region.rates.input), ("bedrock", Rate(2_200_000)));
     assert_eq!(book.provider_of("claude-opus-5", now), Some("anthropic"));
     assert_eq!(book.provider_of("acme-llm-9", now), None);
 }

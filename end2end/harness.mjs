@@ -1,0 +1,139 @@
+// Starts the release binary on a free port with an empty data folder, and a browser that must stay silent: any console
+// message, failed request or request to another host fails the test that caused it.
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { mkdtemp, mkdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import assert from 'node:assert/strict';
+import { chromium } from 'playwright-core';
+
+const root = path.resolve(import.meta.dirname, '..');
+export const output = path.join(import.meta.dirname, 'output');
+export const fixtures = path.join(root, 'tests', 'fixtures');
+
+/** The server under test: `{ url, folder, run(args), stop() }`. `env` is added to its environment. */
+export async function startServer(env = {}) {
+  const folder = await mkdtemp(path.join(tmpdir(), 'tollbridge-end2end-'));
+  const port = await freePort();
+  const environment = {
+    PATH: process.env.PATH,
+    HOME: folder,
+    LEPTOS_SITE_ADDR: `127.0.0.1:${port}`,
+    LEPTOS_SITE_ROOT: path.join(root, 'target', 'site'),
+    TOLLBRIDGE_SERVER__DATA_DIR: path.join(folder, 'data'),
+    TOLLBRIDGE_SERVER__TIME_ZONE: 'Europe/Berlin',
+    ...env,
+  };
+  const binary = process.env.TOLLBRIDGE_BINARY ?? path.join(root, 'target', 'release', 'tollbridge');
+  const child = spawn(binary, ['serve'], { cwd: root, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+  let log = '';
+  child.stdout.on('data', (chunk) => (log += chunk));
+  child.stderr.on('data', (chunk) => (log += chunk));
+  const ended = new Promise((resolve) => child.on('exit', resolve));
+  const url = `http://127.0.0.1:${port}`;
+  await waitUntil(async () => {
+    if (child.exitCode !== null) throw new Error(`the server ended at once:\n${log}`);
+    return (await fetch(`${url}/healthz`).catch(() => null))?.ok;
+  });
+  return {
+    url,
+    folder,
+    log: () => log,
+    /** Runs a command of the same binary on the same data. */
+    run: (args) =>
+      new Promise((resolve, reject) => {
+        const command = spawn(binary, args, { cwd: root, env: environment });
+        let text = '';
+        command.stdout.on('data', (chunk) => (text += chunk));
+        command.stderr.on('data', (chunk) => (text += chunk));
+        command.on('exit', (code) => (code === 0 ? resolve(text) : reject(new Error(`${args}: ${code}\n${text}`))));
+      }),
+    async stop() {
+      child.kill('SIGTERM');
+      const code = await ended;
+      await rm(folder, { recursive: true, force: true });
+      assert.equal(code, 0, `the server stopped with ${code}:\n${log}`);
+    },
+  };
+}
+
+/** One Chromium for all tests of a file. */
+export async function startBrowser() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync',
+    ],
+  });
+}
+
+/** A page that remembers everything it should not have said. Call `assertSilent` before closing it. */
+export async function openPage(browser, options = {}) {
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 900 },
+    timezoneId: 'Europe/Berlin',
+    locale: 'en-GB',
+    ...options,
+  });
+  const page = await context.newPage();
+  const complaints = [];
+  page.on('console', (message) => complaints.push(`console.${message.type()}: ${message.text()}`));
+  page.on('pageerror', (error) => complaints.push(`error: ${error.message}`));
+  page.on('request', (request) => {
+    const { hostname, protocol } = new URL(request.url());
+    if (protocol.startsWith('http') && hostname !== '127.0.0.1') complaints.push(`request to ${request.url()}`);
+  });
+  page.on('response', (response) => {
+    if (response.status() >= 500) complaints.push(`${response.status()} from ${response.url()}`);
+  });
+  page.assertSilent = () => assert.deepEqual(complaints, []);
+  return page;
+}
+
+/** Waits until WASM has taken over, so that clicks are handled in the browser. */
+export async function hydrated(page) {
+  await page.waitForSelector('html[data-hydrated]');
+}
+
+/** Keeps a screenshot as build output. */
+export async function keepScreenshot(page, name) {
+  await mkdir(output, { recursive: true });
+  await page.screenshot({ path: path.join(output, `${name}.png`), fullPage: true });
+}
+
+export async function postUsage(url, body) {
+  const response = await fetch(`${url}/api/analytics/usage`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return { status: response.status, body: await response.json() };
+}
+
+export async function getReport(url, query) {
+  const response = await fetch(`${url}/api/analytics/tokens?${query}`);
+  assert.equal(response.status, 200);
+  return response.json();
+}
+
+async function waitUntil(condition, timeoutMs = 20_000) {
+  const deadline = Date.now() + timeoutMs;
+  while (Date.now() < deadline) {
+    if (await condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error('timed out');
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
