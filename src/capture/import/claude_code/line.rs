@@ -1,7 +1,7 @@
 //! One line of a Claude Code session log: what it says of a call. Prompt and answer texts are skipped while parsing,
 //! so they are never in memory as values, let alone kept.
 
-use super::usage as anthropic;
+use super::usage::{self as anthropic, SubInference};
 use crate::domain::usage::{CallContext, CallOutcome, Source, UsageRecord, UserId};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -49,8 +49,9 @@ pub enum LineError {
     NoId,
     #[error("{0} is longer than {MAX_NAME_BYTES} bytes")]
     NameTooLong(&'static str),
-    #[error("{0}")]
-    Usage(String),
+    /// Names the field only: its value may be anything.
+    #[error("{0} has an impossible value")]
+    ImpossibleCount(String),
 }
 
 /// Reads one line (without its line end).
@@ -149,7 +150,9 @@ fn read_message(entry: Entry, user: &UserId) -> Result<Line, LineError> {
     let model = checked_name("message.model", Some(model))?.unwrap_or_else(|| "unknown".into());
     let dedup_key = dedup_key(request_id.as_deref(), message_id.as_deref(), session_id.as_deref(), uuid.as_deref())?;
 
-    let parsed = anthropic::parse_usage(&usage).map_err(|error| LineError::Usage(error.to_string()))?;
+    let parsed = anthropic::parse_usage(&usage).map_err(|error| LineError::ImpossibleCount(error.field))?;
+    // After a fallback the model that answered is not the one that was asked.
+    let model = parsed.serving_model.unwrap_or(model);
     let usage_json = Some(usage.to_string()).filter(|json| json.len() <= MAX_USAGE_JSON_BYTES);
     let record = UsageRecord {
         user_id: user.clone(),
@@ -162,7 +165,7 @@ fn read_message(entry: Entry, user: &UserId) -> Result<Line, LineError> {
         model,
         tokens: parsed.tokens,
         has_usage: parsed.has_usage,
-        is_estimated: false,
+        is_estimated: !parsed.contradictions.is_empty(),
         web_search_count: parsed.web_search_count,
         terms: parsed.terms,
         api_key_id: None,
@@ -184,7 +187,7 @@ fn read_message(entry: Entry, user: &UserId) -> Result<Line, LineError> {
 
 /// A sub-inference as a record of its own. Its ids continue those of its parent, so a replayed part is recognised by
 /// the same rule as a replayed message.
-fn part_of(parent: &UsageRecord, index: usize, sub: anthropic::SubInference) -> UsageRecord {
+fn part_of(parent: &UsageRecord, index: usize, sub: SubInference) -> UsageRecord {
     let suffix = format!("{}:{index}", sub.kind.name());
     let model = sub.model.unwrap_or_else(|| parent.model.clone());
     UsageRecord {

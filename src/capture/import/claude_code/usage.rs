@@ -8,7 +8,12 @@ pub struct ParsedUsage {
     pub terms: ServiceTerms,
     pub web_search_count: u64,
     pub sub_inferences: Vec<SubInference>,
+    pub serving_model: Option<String>,
     pub has_usage: bool,
+    pub contradictions: Vec<&'static str>,
+}
+pub struct FieldError {
+    pub field: String,
 }
 pub enum SubKind {
     Advisor,
@@ -30,14 +35,14 @@ pub struct SubInference {
     pub tokens: TokenCounts,
 }
 
-fn count(usage: &Value, field: &str) -> Result<u64, String> {
+fn count(usage: &Value, field: &str) -> Result<u64, FieldError> {
     match usage.get(field) {
         None | Some(Value::Null) => Ok(0),
-        Some(value) => value.as_u64().ok_or_else(|| format!("usage.{field} is not a token count")),
+        Some(value) => value.as_u64().ok_or_else(|| FieldError { field: format!("usage.{field}") }),
     }
 }
 
-fn tokens(usage: &Value) -> Result<TokenCounts, String> {
+fn tokens(usage: &Value) -> Result<TokenCounts, FieldError> {
     let total = count(usage, "cache_creation_input_tokens")?;
     let one_hour = usage.get("cache_creation").map_or(Ok(0), |split| count(split, "ephemeral_1h_input_tokens"))?;
     Ok(TokenCounts {
@@ -50,7 +55,7 @@ fn tokens(usage: &Value) -> Result<TokenCounts, String> {
     })
 }
 
-pub fn parse_usage(usage: &Value) -> Result<ParsedUsage, String> {
+pub fn parse_usage(usage: &Value) -> Result<ParsedUsage, FieldError> {
     let text = |field: &str| usage.get(field).and_then(Value::as_str).filter(|t| !t.is_empty()).map(str::to_owned);
     let empty = Vec::new();
     let iterations = usage.get("iterations").and_then(Value::as_array).unwrap_or(&empty);
@@ -74,6 +79,8 @@ pub fn parse_usage(usage: &Value) -> Result<ParsedUsage, String> {
         terms: ServiceTerms { service_tier: text("service_tier"), speed: text("speed"), geo: text("inference_geo") },
         web_search_count: usage.get("server_tool_use").map_or(Ok(0), |t| count(t, "web_search_requests"))?,
         sub_inferences,
+        serving_model: serving,
+        contradictions: Vec::new(),
         has_usage: usage.is_object(),
     })
 }
