@@ -1,4 +1,6 @@
 use super::*;
+use crate::domain::cost::price_record;
+use crate::domain::price::PriceBook;
 use chrono::{NaiveTime, TimeDelta};
 use std::collections::HashSet;
 
@@ -28,12 +30,16 @@ fn today_against_the_week_before(records: &[UsageRecord], now_ms: i64) -> f64 {
     days.get(&today).copied().unwrap_or(0) as f64 / (before as f64 / 7.0)
 }
 
-/// What the ledger would say the running month costs, in dollars.
-fn month_cost_usd(records: &[UsageRecord], month_start_ms: i64) -> f64 {
-    let rates: HashMap<&str, Model> = team::models().map(|model| (model.id, model)).collect();
-    let month = records.iter().filter(|record| record.occurred_at_ms >= month_start_ms);
-    let cost: u64 = month.filter_map(|record| Some(rough_cost(rates.get(record.model.as_str())?, record))).sum();
-    cost as f64 / 1e9
+/// What the ledger says that the calls from a moment on cost, in dollars, and how many have no price.
+fn cost_usd_since(records: &[UsageRecord], start_ms: i64) -> (f64, usize) {
+    let book = PriceBook::builtin();
+    let costs: Vec<_> = records
+        .iter()
+        .filter(|record| record.occurred_at_ms >= start_ms && record.has_usage)
+        .map(|record| price_record(&book, record).cost)
+        .collect();
+    let nano_usd: i64 = costs.iter().flatten().map(|cost| cost.0).sum();
+    (nano_usd as f64 / 1e9, costs.iter().filter(|cost| cost.is_none()).count())
 }
 
 #[test]
@@ -107,8 +113,9 @@ fn the_running_month_comes_near_the_default_budget() {
         let now = NaiveDate::from_ymd_opt(2026, 11, day).unwrap().and_hms_opt(9, 30, 0).unwrap().and_utc();
         let records = demo(now.timestamp_millis());
         let month_start = NaiveDate::from_ymd_opt(2026, 11, 1).unwrap().and_time(NaiveTime::MIN).and_utc();
-        let cost = month_cost_usd(&records, month_start.timestamp_millis());
+        let (cost, unpriced) = cost_usd_since(&records, month_start.timestamp_millis());
         assert!((60.0..95.0).contains(&cost), "${cost} on {now}");
+        assert_eq!(unpriced, 2, "on {now}");
     }
 }
 

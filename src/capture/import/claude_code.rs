@@ -3,7 +3,6 @@
 
 pub mod line;
 pub mod session;
-mod usage;
 
 use super::{BATCH_RECORDS, FileStamp, ImportBatch, ImportError, ImportSummary, Outcome, Progress, ReadFiles};
 use crate::domain::usage::{UsageRecord, UserId};

@@ -1,7 +1,7 @@
 //! One line of a Claude Code session log: what it says of a call. Prompt and answer texts are skipped while parsing,
 //! so they are never in memory as values, let alone kept.
 
-use super::usage::{self as anthropic, SubInference};
+use crate::capture::provider::{SubInference, anthropic};
 use crate::domain::usage::{CallContext, CallOutcome, Source, UsageRecord, UserId};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};

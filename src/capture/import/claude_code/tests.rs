@@ -1,7 +1,11 @@
 use super::line::{Line, parse_line};
 use super::session::SessionReport;
 use super::*;
+use crate::capture::recorder;
+use crate::domain::period::Zone;
+use crate::domain::price::PriceBook;
 use crate::domain::tokens::TokenCounts;
+use crate::ledger::{ApplyOutcome, Ledger, LedgerError};
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fs;
@@ -331,4 +335,32 @@ fn a_file_of_any_size_takes_the_same_memory() {
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim_end_matches("kB").trim();
     println!("peak memory: {peak} kB");
     assert!(peak.parse::<u64>().unwrap() < 64 * 1024, "{peak} kB");
+}
+
+#[tokio::test]
+async fn the_ledger_counts_the_folder_once_however_often_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let zone = Zone::parse("UTC").unwrap();
+    let ledger = Ledger::open(&format!("sqlite:{}", folder.path().join("ledger.db").display()), &zone).await.unwrap();
+    let book = PriceBook::builtin();
+    let keep = |batch: ImportBatch| async {
+        let applied = recorder::record(&ledger, &book, batch.records).await?;
+        Ok::<_, LedgerError>(applied.iter().map(|applied| outcome_of(applied.outcome)).collect())
+    };
+    let root = Path::new(FIXTURES).join("rules");
+    let mut counts = Vec::new();
+    for _ in 0..2 {
+        let summary = import_claude_code(vec![root.clone()], UserId::owner(), ReadFiles::new(), keep, |_| {}).await;
+        let summary = summary.unwrap();
+        counts.push((summary.inserted, summary.updated, summary.duplicates));
+    }
+    assert_eq!(counts, [(10, 0, 2), (0, 0, 12)]);
+}
+
+fn outcome_of(outcome: ApplyOutcome) -> Outcome {
+    match outcome {
+        ApplyOutcome::Inserted => Outcome::Inserted,
+        ApplyOutcome::Updated => Outcome::Updated,
+        ApplyOutcome::Duplicate => Outcome::Duplicate,
+    }
 }
