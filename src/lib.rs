@@ -4,6 +4,12 @@
 pub mod app;
 #[cfg(feature = "server")]
 pub mod capture;
+#[cfg(feature = "ssr")]
+pub mod cli;
+#[cfg(feature = "ssr")]
+pub mod config;
 pub mod domain;
+#[cfg(feature = "ssr")]
+pub mod http;
 #[cfg(feature = "server")]
 pub mod ledger;
