@@ -1,7 +1,6 @@
 //! The dashboard: what the browser is shown. Pages are put together from widgets, widgets from the kit; the data comes
 //! through `server_fns`, whose bodies alone touch the server side. Server and browser render the same HTML.
 
-#[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod charts;
 pub mod format;
 pub mod kit;

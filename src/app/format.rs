@@ -1,6 +1,5 @@
 //! Figures and dates as the dashboard shows them. Money and token counts are in `domain`, which the API uses as well.
 
-use crate::domain::report::TimePoint;
 use chrono::{Datelike, NaiveDate};
 
 /// How a figure moved against the period before.
@@ -78,26 +77,21 @@ pub fn short_date(date: NaiveDate) -> String {
     format!("{} {} {}", date.day(), &MONTHS[date.month0() as usize][..3], date.year())
 }
 
+/// `14:05` of an RFC 3339 instant of today, `21 Nov 14:05` of an earlier one; both in the instant's own zone.
+pub fn moment(instant: &str, today: NaiveDate) -> String {
+    let (date, time) = (instant.get(..10).and_then(parse_date), instant.get(11..16).unwrap_or(instant));
+    match date {
+        Some(date) if date != today => format!("{} {} {time}", date.day(), &MONTHS[date.month0() as usize][..3]),
+        _ => time.into(),
+    }
+}
+
 /// `November` of a `YYYY-MM` or a `YYYY-MM-DD`.
 pub fn month_name(month: &str) -> String {
     let number = month.get(5..7).and_then(|digits| digits.parse::<usize>().ok());
     let name = number.and_then(|number| MONTHS.get(number.checked_sub(1)?));
     name.map_or_else(|| month.into(), |name| (*name).into())
 }
-
-/// What a person calls a bucket of the time series: `14:00`, `Tue 24 Nov`, `week of 22 Nov`, `November 2026`.
-pub fn bucket_name(point: &TimePoint) -> String {
-    match point.date.len() {
-        7 => format!("{} {}", month_name(&point.date), &point.date[..4]),
-        10 => parse_date(&point.date).map_or_else(
-            || point.date.clone(),
-            |date| format!("{} {} {}", date.weekday(), date.day(), &MONTHS[date.month0() as usize][..3]),
-        ),
-        _ => point.date.get(11..).unwrap_or(&point.date).into(),
-    }
-}
-
-pub const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -145,6 +139,13 @@ mod tests {
         assert_eq!(duration(125_000), "2 min 05 s");
         assert_eq!(counted(1, "call", "calls"), "one call");
         assert_eq!(counted(1_204, "call", "calls"), "1,204 calls");
+    }
+
+    #[test]
+    fn a_moment_of_today_needs_no_date() {
+        let today = NaiveDate::from_ymd_opt(2026, 11, 24).unwrap_or_default();
+        assert_eq!(moment("2026-11-24T14:05:59+01:00", today), "14:05");
+        assert_eq!(moment("2026-11-21T09:00:00+01:00", today), "21 Nov 09:00");
     }
 
     #[test]

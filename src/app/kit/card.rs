@@ -18,14 +18,25 @@ pub fn Card(
     children: Children,
 ) -> impl IntoView {
     let heading = format!("{id}-title");
+    let labelled_by = heading.clone();
     view! {
-        <section id=id class=format!("card {class}") aria-labelledby=heading.clone()>
+        <section id=id class=format!("card {class}") aria-labelledby=labelled_by>
             <header class="card-head">
                 <h2 id=heading>{move || title.get()}</h2>
                 <div class="card-aside">{aside.run()}</div>
             </header>
             <ErrorBoundary fallback=|errors| view! { <CardFailure errors/> }>{children()}</ErrorBoundary>
         </section>
+    }
+}
+
+/// A card that needs no head of its own, because its content (a chart) has a title.
+#[component]
+pub fn Panel(id: &'static str, #[prop(optional)] class: &'static str, children: Children) -> impl IntoView {
+    view! {
+        <div id=id class=format!("card {class}")>
+            <ErrorBoundary fallback=|errors| view! { <CardFailure errors/> }>{children()}</ErrorBoundary>
+        </div>
     }
 }
 

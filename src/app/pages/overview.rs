@@ -22,6 +22,7 @@ use crate::app::widgets::usage_by_model::UsageByModel;
 use crate::app::widgets::usage_over_time::UsageOverTime;
 use crate::domain::heat_map::HeatMap;
 use crate::domain::query::UsageQuery;
+use crate::domain::report::UsageReport;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -122,7 +123,7 @@ fn Figures(
     hours: Memo<Option<Result<HeatMap, AppError>>>,
     address: Signal<OverviewAddress>,
 ) -> impl IntoView {
-    let report = Signal::from(Memo::new(move |_| answer.with(|answer| answer.report.clone())));
+    let report: Signal<UsageReport> = Memo::new(move |_| answer.with(|answer| answer.report.clone())).into();
     let compare = move || address.with(|address| address.question.compare);
     let stale = move || {
         failure.get().map(|error| {

@@ -35,7 +35,7 @@ impl AppError {
 
 impl From<crate::domain::query::QueryError> for AppError {
     fn from(error: crate::domain::query::QueryError) -> Self {
-        Self::Invalid { message: error.message.to_string(), field: error.field.to_string() }
+        Self::Invalid { message: error.message, field: error.field.into() }
     }
 }
 
@@ -71,24 +71,16 @@ pub fn refuse(error: crate::ledger::LedgerError) -> AppError {
     use crate::ledger::LedgerError;
     let told = match error {
         LedgerError::Query(error) => AppError::from(error),
-        LedgerError::Busy | LedgerError::Full | LedgerError::Unavailable => {
+        LedgerError::Busy | LedgerError::Full | LedgerError::Unavailable(_) => {
             tracing::warn!(%error, "the dashboard could not read the ledger");
             AppError::Unavailable
         }
         error => {
-            let request_id = request_id();
+            let request_id = crate::http::request_id::current();
             tracing::error!(%error, %request_id, "the dashboard could not be answered");
             AppError::Internal { request_id }
         }
     };
     answer_with_status(told.status());
     told
-}
-
-/// The id that the web server gave the request, or a fresh one.
-#[cfg(feature = "ssr")]
-fn request_id() -> String {
-    let parts = leptos::prelude::use_context::<axum::http::request::Parts>();
-    let given = parts.and_then(|parts| Some(parts.headers.get("x-request-id")?.to_str().ok()?.to_owned()));
-    given.unwrap_or_else(|| uuid::Uuid::now_v7().to_string())
 }

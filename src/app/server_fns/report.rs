@@ -1,8 +1,9 @@
 //! What the Overview asks for: the report of a question, the hours of the week, and when the ledger last moved.
 
 use super::error::AppError;
+use crate::domain::heat_map::HeatMap;
 use crate::domain::query::UsageQuery;
-use crate::domain::report::{HeatMap, UsageReport};
+use crate::domain::report::UsageReport;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use serde::{Deserialize, Serialize};
@@ -46,18 +47,20 @@ pub async fn get_heat_map(query: UsageQuery) -> Result<HeatMap, AppError> {
 /// As [`get_report`].
 #[server(prefix = "/_fn", input = Json)]
 pub async fn get_latest_call(time_zone: Option<String>) -> Result<Option<LatestCall>, AppError> {
+    use super::error::refuse;
     use crate::domain::period::{Zone, local_date};
     use crate::domain::usage::{Scope, UserId};
     use crate::ledger::EventFilter;
     let state = expect_context::<crate::http::state::AppState>();
-    let zone = match time_zone {
-        Some(name) => Zone::parse(&name).map_err(|error| super::error::refuse(error.into()))?,
-        None => state.config.zone(),
-    };
+    let owner = UserId::owner();
+    let budget = state.ledger.budget(&owner).await.map_err(refuse)?;
+    let zone = Zone::parse(&time_zone.unwrap_or(budget.time_zone)).map_err(|error| refuse(error.into()))?;
     let newest = EventFilter { limit: 1, ..EventFilter::default() };
-    let page = state.ledger.events(&Scope::User(UserId::owner()), &newest).await.map_err(super::error::refuse)?;
+    let page = state.ledger.events(&Scope::User(owner), &newest).await.map_err(refuse)?;
     Ok(page.events.first().map(|event| {
+        let at_ms = event.record.occurred_at_ms;
         let today = local_date(&zone, state.clock.now_ms());
-        LatestCall { time: zone.shown_time(event.record.occurred_at_ms, today), time_zone: zone.name().into() }
+        let time = crate::app::format::moment(&zone.format_instant(at_ms), today);
+        LatestCall { time, time_zone: zone.name().into() }
     }))
 }

@@ -1,7 +1,7 @@
 //! What each model cost, split by what was paid for: input, cache, output, thinking, fees.
 
 use crate::app::charts::{ChartData, ChartFigure, ChartHeight};
-use crate::app::kit::card::Card;
+use crate::app::kit::card::Panel;
 use crate::domain::report::UsageReport;
 use leptos::prelude::*;
 
@@ -9,8 +9,8 @@ use leptos::prelude::*;
 pub fn CostByModel(report: Signal<UsageReport>) -> impl IntoView {
     let data = Signal::derive(move || report.with(|report| ChartData::CostByModel(report.models.clone())));
     view! {
-        <Card id="cost-by-model" title="Cost by model" class="span-6" aside=|| view! { <span class="quiet">"by kind of token"</span> }>
+        <Panel id="cost-by-model" class="span-6">
             <ChartFigure id="cost-by-model-chart" title="Cost by model" data height=ChartHeight::Middle/>
-        </Card>
+        </Panel>
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::app::charts::{ChartData, ChartFigure, ChartHeight, ForecastDay};
 use crate::app::format::{month_name, percent};
-use crate::app::kit::card::Card;
+use crate::app::kit::card::Panel;
 use crate::domain::forecast::{Forecast, PastError};
 use crate::domain::money::{NanoUsd, group_thousands};
 use crate::domain::query::Aggregation;
@@ -13,43 +13,61 @@ use leptos::prelude::*;
 
 #[component]
 pub fn ForecastCard(report: Signal<UsageReport>) -> impl IntoView {
-    let has_forecast = Memo::new(move |_| report.with(|report| report.forecast.is_some()));
-    let title = Signal::derive(move || if has_forecast.get() { "Forecast and projection" } else { "Projection" }.to_string());
     let days = Memo::new(move |_| report.with(forecast_days));
     let has_days = Memo::new(move |_| days.with(|days| !days.is_empty()));
+    let content = move || match has_days.get() {
+        true => view! { <ForecastChart report days/> }.into_any(),
+        false => view! { <ForecastWords report/> }.into_any(),
+    };
+    view! {
+        <Panel id="forecast" class="span-6 stack">
+            {content}
+            <p class="quiet">{move || report.with(|report| report.forecast.as_ref().map(method_in_words))}</p>
+            {move || report.with(projection_table)}
+        </Panel>
+    }
+}
+
+#[component]
+fn ForecastChart(report: Signal<UsageReport>, days: Memo<Vec<ForecastDay>>) -> impl IntoView {
     let data = Signal::derive(move || ChartData::Forecast {
         days: days.get(),
         limit: report.with(|report| report.budget.as_ref().map(|budget| budget.limit_nano_usd)),
     });
-    let chart = move || {
-        has_days.get().then(|| view! { <ChartFigure id="forecast-chart" title="Spend of the month" data height=ChartHeight::Short/> })
+    let summary = Signal::derive(move || report.with(|report| report.forecast.as_ref().map(forecast_in_words).unwrap_or_default()));
+    view! { <ChartFigure id="forecast-chart" title="Forecast" data summary height=ChartHeight::Low/> }
+}
+
+/// Where the days of the month are not all in the report, so that there is nothing to draw.
+#[component]
+fn ForecastWords(report: Signal<UsageReport>) -> impl IntoView {
+    let words = move || {
+        report.with(|report| report.forecast.as_ref().map_or_else(
+            || "There will be a forecast after three days of use.".to_string(),
+            forecast_in_words,
+        ))
     };
-    let words = move || report.with(|report| report.forecast.as_ref().map(forecast_words));
     view! {
-        <Card id="forecast" title class="span-6">
-            {words}
-            {chart}
-            {move || report.with(projection_table)}
-        </Card>
+        <div>
+            <h2 class="chart-title">"Forecast"</h2>
+            <p class="chart-summary">{words}</p>
+        </div>
     }
 }
 
-fn forecast_words(forecast: &Forecast) -> impl IntoView + use<> {
+fn forecast_in_words(forecast: &Forecast) -> String {
+    let (expected, low, high) = (&forecast.expected_formatted, &forecast.low_formatted, &forecast.high_formatted);
+    format!("{expected} by the end of {}, likely between {low} and {high}.", month_name(&forecast.month))
+}
+
+fn method_in_words(forecast: &Forecast) -> String {
     let method = match forecast.is_weekday_aware {
-        true => format!("Weekdays weighed by themselves, from {} days of history.", forecast.history_days),
-        false => format!("All days taken alike: only {} days of history so far.", forecast.history_days),
+        true => format!("Each weekday by its own habit, from {} days of history.", forecast.history_days),
+        false => format!("All days taken alike: there are only {} days of history.", forecast.history_days),
     };
-    let past = past_errors(&forecast.past_errors);
-    view! {
-        <p class="forecast-words">
-            <strong class="figure">{forecast.expected_formatted.clone()}</strong>
-            {format!(" by the end of {}, likely between ", month_name(&forecast.month))}
-            <span class="figure">{forecast.low_formatted.clone()}</span>
-            " and "
-            <span class="figure">{forecast.high_formatted.clone()}</span>
-            ". "
-            <span class="quiet">{method}{past.map(|past| format!(" {past}"))}</span>
-        </p>
+    match past_errors(&forecast.past_errors) {
+        Some(past) => format!("{method} {past}"),
+        None => method,
     }
 }
 
@@ -69,9 +87,13 @@ fn projection_table(report: &UsageReport) -> impl IntoView + use<> {
     let daily_calls = format!("{:.1}", daily.calls);
     view! {
         <table class="plain-table">
-            <caption class="visually-hidden">"Daily average, and thirty days of it"</caption>
+            <caption>"Projection"</caption>
             <thead>
-                <tr><th scope="col"><span class="visually-hidden">"Figure"</span></th><th scope="col">"Daily average"</th><th scope="col">"× 30 days"</th></tr>
+                <tr>
+                    <th scope="col"><span class="visually-hidden">"Figure"</span></th>
+                    <th scope="col">"Daily average"</th>
+                    <th scope="col">"× 30 days"</th>
+                </tr>
             </thead>
             <tbody>
                 <tr><th scope="row">"Cost"</th><td>{daily.cost_formatted.clone()}</td><td>{projection.monthly_cost_formatted.clone()}</td></tr>

@@ -1,9 +1,9 @@
 //! When the money goes: spend by hour of the week. It is fetched by itself, so it can fail by itself.
 
 use crate::app::charts::{ChartData, ChartFigure, ChartHeight};
-use crate::app::kit::card::Card;
+use crate::app::kit::card::Panel;
 use crate::app::server_fns::error::AppError;
-use crate::domain::report::HeatMap;
+use crate::domain::heat_map::HeatMap;
 use leptos::prelude::*;
 
 /// `heat_map` is none while the first answer is on its way.
@@ -19,9 +19,7 @@ pub fn HeatMapCard(#[prop(into)] heat_map: Signal<Option<Result<HeatMap, AppErro
         }),
     };
     view! {
-        <Card id="heat-map" title="Hours of the week" class="span-6" aside=|| view! { <span class="quiet">"cost"</span> }>
-            {content}
-        </Card>
+        <Panel id="heat-map" class="span-6">{content}</Panel>
     }
 }
 

@@ -16,8 +16,7 @@ const PRESETS: [(Range, &str, &str); 4] =
 pub fn RangeSwitch(address: Signal<OverviewAddress>) -> impl IntoView {
     let path = use_location().pathname;
     let preset = move |(range, label, key): (Range, &'static str, &'static str)| {
-        let target = range.clone();
-        let href = move || address.with(|address| path.with(|path| address.with_range(target.clone()).href(path)));
+        let href = move || address.with(|address| path.with(|path| address.with_range(range).href(path)));
         let is_chosen = move || address.with(|address| address.question.range == range);
         view! {
             <a href=href data-key=key data-noscroll="" aria-current=move || is_chosen().then_some("true")>
