@@ -57,6 +57,7 @@ pub fn Frame(children: Children) -> impl IntoView {
         </div>
         <Shortcuts/>
     }
+    .into_any()
 }
 
 #[component]
@@ -94,11 +95,12 @@ fn ThemeSwitch() -> impl IntoView {
 }
 
 /// The keys that `boot.js` listens to; it clicks or focuses the element whose `data-key` names the key.
-const SHORTCUTS: [(&str, &str); 6] = [
+const SHORTCUTS: [(&str, &str); 7] = [
     ("d", "Today"),
     ("w", "Last 7 days"),
     ("m", "Last 30 days"),
     ("y", "Last year"),
+    ("c", "Compare with the period before"),
     ("/", "Filter by model"),
     ("?", "This help"),
 ];

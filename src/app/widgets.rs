@@ -10,6 +10,7 @@ pub mod heat_map;
 pub mod metric_cards;
 pub mod model_filter;
 pub mod model_table;
+pub mod projection_card;
 pub mod range_switch;
 pub mod usage_by_model;
 pub mod usage_over_time;

@@ -28,6 +28,7 @@ pub fn Card(
             <ErrorBoundary fallback=|errors| view! { <CardFailure errors/> }>{children()}</ErrorBoundary>
         </section>
     }
+    .into_any()
 }
 
 /// A card that needs no head of its own, because its content (a chart) has a title.
@@ -38,6 +39,7 @@ pub fn Panel(id: &'static str, #[prop(optional)] class: &'static str, children: 
             <ErrorBoundary fallback=|errors| view! { <CardFailure errors/> }>{children()}</ErrorBoundary>
         </div>
     }
+    .into_any()
 }
 
 /// In place of a card's content when that could not be had.

@@ -17,6 +17,7 @@ use crate::app::widgets::heat_map::HeatMapCard;
 use crate::app::widgets::metric_cards::MetricCards;
 use crate::app::widgets::model_filter::ModelFilter;
 use crate::app::widgets::model_table::ModelTable;
+use crate::app::widgets::projection_card::ProjectionCard;
 use crate::app::widgets::range_switch::{CompareToggle, RangeSwitch};
 use crate::app::widgets::usage_by_model::UsageByModel;
 use crate::app::widgets::usage_over_time::UsageOverTime;
@@ -140,15 +141,17 @@ fn Figures(
         <BudgetCard report/>
         <MetricCards report compare/>
         <div class="cards">
-            <UsageOverTime report/>
+            <UsageOverTime report address/>
             <UsageByModel report/>
             <CostByModel report/>
-            <ForecastCard report/>
             <HeatMapCard heat_map=hours/>
+            <ForecastCard report/>
+            <ProjectionCard report/>
             <ModelTable report address/>
         </div>
         <p class="foot quiet">{move || report.with(|report| format!("Days are cut in {}.", report.time_zone))}</p>
     }
+    .into_any()
 }
 
 /// When the ledger last moved. The time comes from the server, so that both sides render the same.
@@ -184,15 +187,16 @@ fn DemoBanner() -> impl IntoView {
 #[component]
 fn Failure(error: AppError) -> impl IntoView {
     let advice = match error {
-        AppError::Invalid { .. } => "The address asks for something that is not understood.",
-        AppError::NotFound => "The address may have a slip of the pen.",
-        AppError::Unavailable => "Your recorded calls are safe. Try again in a moment.",
-        AppError::Internal { .. } => "Your recorded calls are safe. The server's log says more under this id.",
+        AppError::Invalid { .. } => ("This address asks for something unclear", ""),
+        AppError::NotFound => ("There is nothing at this address", ""),
+        AppError::Unavailable => ("The figures are out of reach", "What was recorded is safe. Try again in a moment."),
+        AppError::Internal { .. } => ("The figures could not be worked out", "What was recorded is safe. The server's log says more under this id."),
     };
     view! {
         <section class="blank-page" role="alert">
-            <h2>{error.to_string()}</h2>
-            <p class="quiet">{advice}</p>
+            <h2>{advice.0}</h2>
+            <p class="quiet">{error.to_string()}</p>
+            <p class="quiet">{advice.1}</p>
             <a class="button" href="/">"Show the last 30 days"</a>
         </section>
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum AppError {
     /// The question is not understood: HTTP 400.
-    #[error("{message}")]
+    #[error("{field}: {message}")]
     Invalid { field: String, message: String },
     /// HTTP 404.
     #[error("There is nothing here.")]

@@ -1,5 +1,6 @@
 //! What needs looking at: crossed budget thresholds and anomalies, the worst first. Nothing at all when all is well.
 
+use crate::app::kit::icon::{Icon, IconView};
 use crate::app::kit::notice::{Level, Notice};
 use crate::domain::anomaly::{Anomaly, AnomalyKind, Severity};
 use crate::domain::budget::{AlertLevel, BudgetAlert};
@@ -24,7 +25,7 @@ pub fn AlertsStrip(report: Signal<UsageReport>) -> impl IntoView {
             let label = format!("{} more", folded.len());
             view! {
                 <details class="notice-more">
-                    <summary>{label}</summary>
+                    <summary><IconView icon=Icon::ChevronRight/>{label}</summary>
                     {folded.into_iter().map(line_view).collect_view()}
                 </details>
             }

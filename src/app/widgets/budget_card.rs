@@ -1,7 +1,7 @@
 //! The month's budget: how much of it is spent, where an even pace would be, and whether it will last. The bar is SVG
 //! drawn by the server, so that it is there before any script.
 
-use crate::app::format::{day_of_month, month_name, percent};
+use crate::app::format::{counted, day_of_month, month_name, percent};
 use crate::app::kit::card::{Card, CardEmpty};
 use crate::app::kit::notice::{Level, Pill};
 use crate::domain::budget::BudgetStatus;
@@ -36,13 +36,12 @@ fn BudgetStanding(status: BudgetStatus, forecast: Option<Forecast>) -> impl Into
         format!("{} left", status.remaining_formatted)
     };
     let unpriced = (status.unpriced_calls > 0)
-        .then(|| view! { <span class="quiet">{format!("at least: {} unpriced", status.unpriced_calls)}</span> });
+        .then(|| view! { <span class="quiet">{format!(" · {} unpriced", counted(status.unpriced_calls, "call", "calls"))}</span> });
     let forecast_words = forecast.as_ref().map(|forecast| {
         let (expected, low, high) = (&forecast.expected_formatted, &forecast.low_formatted, &forecast.high_formatted);
         view! {
             <span class="key key-forecast">
-                "Forecast "<strong class="figure">{expected.clone()}</strong>
-                {format!(", likely {low} to {high}")}
+                <span>"Forecast "<strong class="figure">{expected.clone()}</strong>{format!(", likely {low} to {high}")}</span>
             </span>
         }
     });
@@ -65,6 +64,7 @@ fn BudgetStanding(status: BudgetStatus, forecast: Option<Forecast>) -> impl Into
             <span class="key key-pace">{format!("Even pace: {} of the month has passed", percent(status.percent_of_period))}</span>
         </p>
     }
+    .into_any()
 }
 
 /// Where everything on the bar is, in percent of its width.
@@ -156,6 +156,7 @@ fn BudgetBar(bar: BarLayout) -> impl IntoView {
             <svg x=at(bar.pace) y="7" overflow="visible"><path class="bar-pace" d="M-5 0h10L0 7Z"></path></svg>
         </svg>
     }
+    .into_any()
 }
 
 fn title_of(status: Option<&BudgetStatus>) -> String {

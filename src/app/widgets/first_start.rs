@@ -29,4 +29,5 @@ pub fn FirstStart() -> impl IntoView {
             <p class="quiet">"Prompts and answers are never stored, only what they cost. Nothing leaves this machine."</p>
         </section>
     }
+    .into_any()
 }

@@ -1,11 +1,10 @@
-//! Where the month is heading: the forecast with its band and the error it had before, and the plain projection (daily
-//! average × 30) beside it.
+//! Where the month is heading: the forecast, its band, and the error it had in past months.
 
 use crate::app::charts::{ChartData, ChartFigure, ChartHeight, ForecastDay};
 use crate::app::format::{month_name, percent};
 use crate::app::kit::card::Panel;
 use crate::domain::forecast::{Forecast, PastError};
-use crate::domain::money::{NanoUsd, group_thousands};
+use crate::domain::money::NanoUsd;
 use crate::domain::query::Aggregation;
 use crate::domain::report::UsageReport;
 use chrono::{Datelike, Days, Months, NaiveDate};
@@ -20,10 +19,9 @@ pub fn ForecastCard(report: Signal<UsageReport>) -> impl IntoView {
         false => view! { <ForecastWords report/> }.into_any(),
     };
     view! {
-        <Panel id="forecast" class="span-6 stack">
+        <Panel id="forecast" class="span-8 stack">
             {content}
             <p class="quiet">{move || report.with(|report| report.forecast.as_ref().map(method_in_words))}</p>
-            {move || report.with(projection_table)}
         </Panel>
     }
 }
@@ -79,29 +77,6 @@ fn past_errors(errors: &[PastError]) -> Option<String> {
     };
     let told: Vec<String> = errors.iter().take(3).map(one).collect();
     (!told.is_empty()).then(|| format!("On the same day it would have been {}.", told.join(", ")))
-}
-
-fn projection_table(report: &UsageReport) -> impl IntoView + use<> {
-    let projection = &report.projection;
-    let daily = &projection.daily_average;
-    let daily_calls = format!("{:.1}", daily.calls);
-    view! {
-        <table class="plain-table">
-            <caption>"Projection"</caption>
-            <thead>
-                <tr>
-                    <th scope="col"><span class="visually-hidden">"Figure"</span></th>
-                    <th scope="col">"Daily average"</th>
-                    <th scope="col">"× 30 days"</th>
-                </tr>
-            </thead>
-            <tbody>
-                <tr><th scope="row">"Cost"</th><td>{daily.cost_formatted.clone()}</td><td>{projection.monthly_cost_formatted.clone()}</td></tr>
-                <tr><th scope="row">"Calls"</th><td>{daily_calls}</td><td>{group_thousands(projection.monthly_calls)}</td></tr>
-                <tr><th scope="row">"Tokens"</th><td>{daily.tokens_formatted.clone()}</td><td>{projection.monthly_tokens_formatted.clone()}</td></tr>
-            </tbody>
-        </table>
-    }
 }
 
 /// The month's spend added up day by day, and an even way from today to where the forecast ends. Empty unless the report

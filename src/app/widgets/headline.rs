@@ -18,6 +18,7 @@ pub fn Headline(answer: Signal<Answer>) -> impl IntoView {
             {move || driver().map(|(model, share)| view! { " "<strong>{model}</strong>{share} })}
         </p>
     }
+    .into_any()
 }
 
 fn sentence_after_amount(answer: &Answer) -> String {

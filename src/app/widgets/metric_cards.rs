@@ -61,6 +61,7 @@ const METRICS: [Metric; 4] = [
 pub fn MetricCards(report: Signal<UsageReport>, #[prop(into)] compare: Signal<bool>) -> impl IntoView {
     let cards = METRICS.map(|metric| view! { <MetricCard metric report compare/> });
     view! { <section id="figures" class="card metrics" aria-label="Key figures">{cards.into_iter().collect_view()}</section> }
+    .into_any()
 }
 
 #[component]
@@ -83,6 +84,7 @@ fn MetricCard(metric: Metric, report: Signal<UsageReport>, compare: Signal<bool>
             <Sparkline values=run/>
         </div>
     }
+    .into_any()
 }
 
 fn change_of(metric: &Metric, now: &Summary) -> Option<Change> {

@@ -53,6 +53,7 @@ pub fn ModelFilter(address: Signal<OverviewAddress>, answer: Signal<Answer>) -> 
             </Form>
         </div>
     }
+    .into_any()
 }
 
 fn families_of(answer: &Answer) -> Vec<String> {

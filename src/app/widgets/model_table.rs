@@ -107,6 +107,7 @@ fn ModelRow(model: ModelUsage, colour: usize) -> impl IntoView {
             <td>{failed}</td>
         </tr>
     }
+    .into_any()
 }
 
 /// A share as a short bar; the figure is in its label.

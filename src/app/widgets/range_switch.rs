@@ -30,6 +30,7 @@ pub fn RangeSwitch(address: Signal<OverviewAddress>) -> impl IntoView {
             <CustomRange address/>
         </div>
     }
+    .into_any()
 }
 
 /// The fifth segment: two dates in a form.
@@ -65,6 +66,7 @@ fn CustomRange(address: Signal<OverviewAddress>) -> impl IntoView {
             </div>
         </details>
     }
+    .into_any()
 }
 
 /// A link that switches the comparison with the period before on and off.
