@@ -1,0 +1,3 @@
+//! The dashboard, as the server renders it and the browser hydrates it.
+
+pub mod charts;
