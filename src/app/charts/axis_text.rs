@@ -1,6 +1,8 @@
 //! What stands at an axis: shorter than the same value in a table.
 
+#[cfg(any(feature = "hydrate", test))]
 use crate::domain::money::{NanoUsd, format_cost};
+#[cfg(any(feature = "hydrate", test))]
 use crate::domain::tokens::format_tokens;
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -21,6 +23,7 @@ pub fn short_date(date: &str) -> String {
 }
 
 /// A token count without digits that say nothing: `20M`, `1.5K`.
+#[cfg(any(feature = "hydrate", test))]
 pub fn axis_tokens(count: u64) -> String {
     let text = format_tokens(count);
     let unit_at = text.find(|letter: char| letter.is_ascii_uppercase()).unwrap_or(text.len());
@@ -32,6 +35,7 @@ pub fn axis_tokens(count: u64) -> String {
 }
 
 /// Dollars without cents where there are none: `$5`, `$0.50`.
+#[cfg(any(feature = "hydrate", test))]
 pub fn axis_usd(cost: NanoUsd) -> String {
     format_cost(cost).trim_end_matches(".00").to_string()
 }

@@ -17,12 +17,12 @@ pub enum ChartData {
     /// Spend per hour of the week, Monday first.
     HourOfWeek(Box<[[NanoUsd; 24]; 7]>),
     /// The running month's spend, added up day by day.
-    Forecast { days: Vec<ForecastDay>, limit: Option<NanoUsd> },
+    Forecast { days: Vec<MonthDay>, limit: Option<NanoUsd> },
 }
 
 /// Spend from the month's start to the end of a day: what it was, or what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ForecastDay {
+pub struct MonthDay {
     /// As the axis shows it: `24 Nov`.
     pub label: String,
     /// Known for past days and for today.
@@ -117,7 +117,7 @@ fn summarise_hours(cells: &[[NanoUsd; 24]; 7]) -> String {
     format!("The dearest hour of the week is {} {hour:02}:00 with {cost}.", WEEKDAYS[day])
 }
 
-fn summarise_forecast(days: &[ForecastDay], limit: Option<NanoUsd>) -> String {
+fn summarise_forecast(days: &[MonthDay], limit: Option<NanoUsd>) -> String {
     let spent = days.iter().filter_map(|day| day.actual).next_back().unwrap_or_default();
     let mut sentence = format!("{spent} spent so far");
     if let Some((last, expected)) = days.last().and_then(|day| Some((day, day.expected?))) {
@@ -154,7 +154,7 @@ mod tests {
     fn forecast_sentence_tells_spend_expectation_and_limit() {
         let dollars = |amount: i64| NanoUsd(amount * 1_000_000_000);
         let day =
-            |label: &str, actual, expected, low, high| ForecastDay { label: label.into(), actual, expected, low, high };
+            |label: &str, actual, expected, low, high| MonthDay { label: label.into(), actual, expected, low, high };
         let days = vec![
             day("29 Nov", Some(dollars(80)), Some(dollars(80)), dollars(80), dollars(80)),
             day("30 Nov", None, Some(dollars(84)), dollars(81), dollars(90)),

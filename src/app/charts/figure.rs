@@ -92,7 +92,7 @@ fn FiguresTable(data: Signal<ChartData>) -> impl IntoView {
         <div class="chart-table-box" tabindex="0" role="region" aria-label="Figures">
             <table class="chart-table">
                 <thead>
-                    <tr>{move || table.read().headers.iter().map(header_cell).collect_view()}</tr>
+                    <tr>{move || table.read().headers.iter().map(|header| header_cell(header)).collect_view()}</tr>
                 </thead>
                 <tbody>{move || table.read().rows.iter().map(|row| table_row(row)).collect_view()}</tbody>
             </table>
@@ -100,8 +100,8 @@ fn FiguresTable(data: Signal<ChartData>) -> impl IntoView {
     }
 }
 
-fn header_cell(header: &String) -> impl IntoView + use<> {
-    view! { <th scope="col">{header.clone()}</th> }
+fn header_cell(header: &str) -> impl IntoView + use<> {
+    view! { <th scope="col">{header.to_owned()}</th> }
 }
 
 fn table_row(row: &[String]) -> impl IntoView + use<> {

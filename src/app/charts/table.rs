@@ -1,6 +1,6 @@
 //! A chart's figures as a table: for screen readers, for copying, and for browsers without scripts.
 
-use super::data::{ChartData, ForecastDay, WEEKDAYS};
+use super::data::{ChartData, MonthDay, WEEKDAYS};
 use crate::domain::money::{NanoUsd, group_thousands};
 use crate::domain::report::{ModelShare, ModelUsage, TimePoint};
 use crate::domain::tokens::TokenBucket;
@@ -66,8 +66,8 @@ fn hour_table(cells: &[[NanoUsd; 24]; 7]) -> ChartTable {
     ChartTable { headers: headers.collect(), rows: (0..24).map(row).collect() }
 }
 
-fn forecast_table(days: &[ForecastDay]) -> ChartTable {
-    let row = |day: &ForecastDay| {
+fn forecast_table(days: &[MonthDay]) -> ChartTable {
+    let row = |day: &MonthDay| {
         let band = day.expected.map(|_| format!("{} – {}", day.low, day.high));
         let amount = |cost: Option<NanoUsd>| cost.map_or("–".into(), |cost| cost.to_string());
         vec![day.label.clone(), amount(day.actual), amount(day.expected), band.unwrap_or("–".into())]
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn every_row_is_as_wide_as_the_headers() {
-        let day = ForecastDay {
+        let day = MonthDay {
             label: "1 Nov".into(),
             actual: Some(NanoUsd(1_000_000_000)),
             expected: None,
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_day_without_forecast_has_no_band() {
-        let day = ForecastDay {
+        let day = MonthDay {
             label: "1 Nov".into(),
             actual: Some(NanoUsd(2_500_000_000)),
             expected: None,

@@ -4,7 +4,7 @@ use super::{
     FORMAT_AXIS_USD, FORMAT_USD, ICON_AREA, ICON_DASHES, ICON_LINE, axis_tooltip, category_axis, legend, value_axis,
     value_format,
 };
-use crate::app::charts::data::ForecastDay;
+use crate::app::charts::data::MonthDay;
 use crate::app::charts::palette::Palette;
 use crate::domain::money::NanoUsd;
 use charming::Chart;
@@ -20,7 +20,7 @@ const LIMIT: &str = "Limit";
 
 /// Cumulative spend by day. The band is two stacked series, its low edge and its width; scripts/echarts/tooltip.js knows
 /// them by their ids and shows one line for both.
-pub fn forecast(days: &[ForecastDay], limit: Option<NanoUsd>, palette: &Palette) -> Chart {
+pub fn forecast(days: &[MonthDay], limit: Option<NanoUsd>, palette: &Palette) -> Chart {
     let labels = days.iter().map(|day| day.label.clone()).collect();
     let lines = [(SPENT, ICON_LINE), (EXPECTED, ICON_DASHES), (BAND, ICON_AREA)];
     let entries = lines.into_iter().chain(limit.map(|_| (LIMIT, ICON_DASHES))).collect();
@@ -40,21 +40,21 @@ pub fn forecast(days: &[ForecastDay], limit: Option<NanoUsd>, palette: &Palette)
     }
 }
 
-fn spent_line(days: &[ForecastDay], palette: &Palette) -> Line {
+fn spent_line(days: &[MonthDay], palette: &Palette) -> Line {
     line(SPENT, &palette.accent)
         .line_style(LineStyle::new().color(palette.accent.as_str()).width(2))
         .area_style(AreaStyle::new().color(palette.accent.as_str()).opacity(0.08))
         .data(amounts(days.iter().map(|day| day.actual)))
 }
 
-fn expected_line(days: &[ForecastDay], palette: &Palette) -> Line {
+fn expected_line(days: &[MonthDay], palette: &Palette) -> Line {
     line(EXPECTED, &palette.accent)
         .line_style(LineStyle::new().color(palette.accent.as_str()).width(2).type_(LineStyleType::Dashed))
         .data(amounts(days.iter().map(|day| day.expected)))
 }
 
-fn band_low(days: &[ForecastDay]) -> Line {
-    let low = |day: &ForecastDay| day.expected.map(|_| day.low);
+fn band_low(days: &[MonthDay]) -> Line {
+    let low = |day: &MonthDay| day.expected.map(|_| day.low);
     line("Low", "transparent")
         .id("band-low")
         .stack("band")
@@ -62,8 +62,8 @@ fn band_low(days: &[ForecastDay]) -> Line {
         .data(amounts(days.iter().map(low)))
 }
 
-fn band_width(days: &[ForecastDay], palette: &Palette) -> Line {
-    let width = |day: &ForecastDay| day.expected.and_then(|_| day.high.checked_sub(day.low));
+fn band_width(days: &[MonthDay], palette: &Palette) -> Line {
+    let width = |day: &MonthDay| day.expected.and_then(|_| day.high.checked_sub(day.low));
     line(BAND, &palette.accent)
         .id("band-width")
         .stack("band")

@@ -1,7 +1,7 @@
 //! The options say what the report says: axes, stacks and figures, looked up in the JSON that ECharts gets.
 
 use super::*;
-use crate::app::charts::data::ForecastDay;
+use crate::app::charts::data::MonthDay;
 use crate::app::charts::fixtures::{point, share, usage};
 use crate::domain::cost::CostParts;
 use crate::domain::money::NanoUsd;
@@ -110,8 +110,7 @@ fn an_empty_week_still_has_a_scale() {
 #[test]
 fn forecast_has_gaps_where_nothing_is_known_and_a_band_of_the_right_width() {
     let dollars = |amount: i64| NanoUsd(amount * 1_000_000_000);
-    let day =
-        |label: &str, actual, expected, low, high| ForecastDay { label: label.into(), actual, expected, low, high };
+    let day = |label: &str, actual, expected, low, high| MonthDay { label: label.into(), actual, expected, low, high };
     let days = [
         day("1 Nov", Some(dollars(10)), None, NanoUsd::ZERO, NanoUsd::ZERO),
         day("2 Nov", Some(dollars(25)), Some(dollars(25)), dollars(25), dollars(25)),
