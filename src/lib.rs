@@ -13,3 +13,11 @@ pub mod domain;
 pub mod http;
 #[cfg(feature = "server")]
 pub mod ledger;
+
+/// Brings the server's HTML to life in the browser.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    leptos::mount::hydrate_body(app::App);
+}

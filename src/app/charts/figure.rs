@@ -98,6 +98,7 @@ fn FiguresTable(data: Signal<ChartData>) -> impl IntoView {
             </table>
         </div>
     }
+    .into_any()
 }
 
 fn header_cell(header: &str) -> impl IntoView + use<> {

@@ -1,0 +1,45 @@
+// What a page does before, and without, WebAssembly: the theme switch, the keys, the help and the date popover. It only
+// clicks, focuses and opens what is in the page; what a key means stands there, in `data-key`.
+(() => {
+  const root = document.documentElement;
+
+  function setTheme(theme) {
+    root.dataset.theme = theme;
+    document.cookie = `theme=${theme}; Path=/; Max-Age=31536000; SameSite=Lax`;
+  }
+
+  function isTyping(target) {
+    return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
+  }
+
+  function closePopovers(except) {
+    for (const popover of document.querySelectorAll("details.popover[open]")) {
+      if (!popover.contains(except)) popover.open = false;
+    }
+  }
+
+  document.addEventListener("click", (event) => {
+    const target = event.target.closest("[data-set-theme], [data-opens]");
+    if (target?.dataset.setTheme) setTheme(target.dataset.setTheme);
+    if (target?.dataset.opens) document.getElementById(target.dataset.opens)?.showModal();
+    closePopovers(event.target);
+  });
+
+  document.addEventListener("submit", () => closePopovers(null));
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") closePopovers(null);
+    if (event.key === "Escape" && isTyping(event.target)) event.target.blur();
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
+    if (event.key === "?") {
+      document.getElementById("shortcuts")?.showModal();
+      return;
+    }
+    const target = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+    if (!target) return;
+    event.preventDefault();
+    if (isTyping(target)) target.focus();
+    else target.click();
+  });
+})();

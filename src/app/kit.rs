@@ -1,0 +1,6 @@
+//! The parts that every page is made of: no data of ours, no addresses.
+
+pub mod card;
+pub mod change;
+pub mod icon;
+pub mod notice;

@@ -1,0 +1,4 @@
+//! The pages: each reads its address, asks the server functions, and lays out widgets.
+
+pub mod not_found;
+pub mod overview;

@@ -1,0 +1,5 @@
+//! The dashboard's own server functions: what a page asks for, under `/_fn`. Each body authorises, asks the ledger and
+//! maps the error; nothing is worked out here.
+
+pub mod error;
+pub mod report;

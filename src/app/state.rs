@@ -1,0 +1,5 @@
+//! The state of a view: its address, and the theme that the browser asked for. Nothing else outlives a page.
+
+pub mod address;
+#[cfg(feature = "ssr")]
+pub mod theme;

@@ -1,0 +1,27 @@
+//! The widgets of the Overview: each shows one part of an answer. They are given figures and never fetch any.
+
+pub mod alerts_strip;
+pub mod budget_card;
+pub mod cost_by_model;
+pub mod first_start;
+pub mod forecast_card;
+pub mod headline;
+pub mod heat_map;
+pub mod metric_cards;
+pub mod model_filter;
+pub mod model_table;
+pub mod projection_card;
+pub mod range_switch;
+pub mod usage_by_model;
+pub mod usage_over_time;
+
+use crate::domain::query::UsageQuery;
+use crate::domain::report::UsageReport;
+
+/// A report together with the question that it answers: while the next answer is on its way, the page still shows the
+/// question of the one it has.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Answer {
+    pub question: UsageQuery,
+    pub report: UsageReport,
+}
