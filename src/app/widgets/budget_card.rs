@@ -10,8 +10,9 @@ use crate::domain::money::NanoUsd;
 use crate::domain::report::UsageReport;
 use leptos::prelude::*;
 
+/// `is_filtered`: the rest of the page shows some models only; the budget never does, and then says so.
 #[component]
-pub fn BudgetCard(report: Signal<UsageReport>) -> impl IntoView {
+pub fn BudgetCard(report: Signal<UsageReport>, #[prop(into)] is_filtered: Signal<bool>) -> impl IntoView {
     let title = Signal::derive(move || report.with(|report| title_of(report.budget.as_ref())));
     let pill = move || {
         report.with(|report| {
@@ -25,7 +26,8 @@ pub fn BudgetCard(report: Signal<UsageReport>) -> impl IntoView {
             None => view! { <CardEmpty message="No budget is set."/> }.into_any(),
         })
     };
-    view! { <Card id="budget" title class="budget" aside=move || pill>{content}</Card> }
+    let scope = move || is_filtered.get().then(|| view! { <span class="quiet budget-scope">"all models"</span> });
+    view! { <Card id="budget" title class="budget" aside=move || view! { {scope}{pill} }>{content}</Card> }
 }
 
 #[component]
@@ -178,8 +180,13 @@ fn verdict(status: &BudgetStatus, forecast: Option<&Forecast>) -> (Level, String
     match &status.runs_out_on {
         _ if status.is_over_budget => (level, "Over budget".into()),
         Some(day) => (level.max(Level::Warning), format!("Runs out on the {}", day_of_month(day))),
-        None if forecast.is_some() => (level, format!("Lasts through {}", month_name(&status.period_start))),
-        None => (level, "Within budget".into()),
+        None => match forecast {
+            Some(forecast) if forecast.high > status.limit_nano_usd => {
+                (level.max(Level::Info), "Should just last".into())
+            }
+            Some(_) => (Level::Good, format!("Lasts through {}", month_name(&status.period_start))),
+            None => (level, "Within budget".into()),
+        },
     }
 }
 
@@ -223,6 +230,32 @@ mod tests {
         }
     }
 
+    fn forecast(high_usd: i64) -> Forecast {
+        Forecast {
+            month: "2026-11".into(),
+            spent_so_far: NanoUsd(80_000_000_000),
+            expected: NanoUsd(85_000_000_000),
+            low: NanoUsd(82_000_000_000),
+            high: NanoUsd(high_usd * 1_000_000_000),
+            expected_formatted: "$85.00".into(),
+            low_formatted: "$82.00".into(),
+            high_formatted: String::new(),
+            days: Vec::new(),
+            history_days: 30,
+            is_weekday_aware: true,
+            past_errors: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_forecast_is_a_place_on_the_bar() {
+        let bar = BarLayout::of(&status(8_000, 80.0), Some(&forecast(125)));
+        let [expected, low, high] = bar.forecast.expect("a forecast");
+        // 125 × 1.02 = 127.5 dollars is the right end.
+        assert!((expected - 66.67).abs() < 0.01 && (low - 64.31).abs() < 0.01 && (high - 98.04).abs() < 0.01);
+        assert!((bar.limit - 78.43).abs() < 0.01);
+    }
+
     #[test]
     fn without_a_forecast_the_limit_is_the_right_end() {
         let bar = BarLayout::of(&status(8_000, 80.0), None);
@@ -244,6 +277,9 @@ mod tests {
         let runs_out = BudgetStatus { runs_out_on: Some("2026-11-24".into()), ..status(4_000, 40.0) };
         assert_eq!(verdict(&runs_out, None), (Level::Warning, "Runs out on the 24th".into()));
         assert_eq!(verdict(&status(4_000, 40.0), None), (Level::Good, "Within budget".into()));
+        let (sure, close) = (forecast(90), forecast(105));
+        assert_eq!(verdict(&status(8_000, 80.0), Some(&sure)), (Level::Good, "Lasts through November".into()));
+        assert_eq!(verdict(&status(8_000, 80.0), Some(&close)), (Level::Warning, "Should just last".into()));
         assert_eq!(verdict(&status(12_000, 120.0), None), (Level::Critical, "Over budget".into()));
     }
 }
