@@ -240,6 +240,7 @@ mod tests {
             expected_formatted: "$85.00".into(),
             low_formatted: "$82.00".into(),
             high_formatted: String::new(),
+            spent_by_day: Vec::new(),
             days: Vec::new(),
             history_days: 30,
             is_weekday_aware: true,
