@@ -49,11 +49,12 @@ pub struct PricedInput {
 pub fn parse_event(item: &Value, user: &UserId, now_ms: i64, book: &PriceBook) -> Result<Vec<UsageRecord>, FieldError> {
     let fields = object_with(item, &FIELDS)?;
     let outcome = outcome(fields)?;
-    let input = priced_input(fields, book, !outcome.success)?;
+    let at_ms = instant(fields, "occurredAt", now_ms)?.unwrap_or(now_ms);
+    let input = priced_input(fields, book, at_ms, !outcome.success)?;
     let context = context(fields)?;
     let call = UsageRecord {
         user_id: user.clone(),
-        occurred_at_ms: instant(fields, "occurredAt", now_ms)?.unwrap_or(now_ms),
+        occurred_at_ms: at_ms,
         source: Source::Api,
         dedup_key: dedup_key(fields, &context)?,
         part_of: None,
@@ -87,11 +88,12 @@ pub fn parse_event(item: &Value, user: &UserId, now_ms: i64, book: &PriceBook) -
 pub fn priced_input(
     fields: &Map<String, Value>,
     book: &PriceBook,
+    at_ms: i64,
     may_lack_usage: bool,
 ) -> Result<PricedInput, FieldError> {
     let model = name(fields, "model", MAX_ID_CHARS)?.ok_or_else(|| wrong("model", "is missing"))?;
     let named_provider = name(fields, "provider", 50)?.map(|provider| provider.to_ascii_lowercase());
-    let provider_hint = named_provider.or_else(|| book.provider_of(&model).map(str::to_owned));
+    let provider_hint = named_provider.or_else(|| book.provider_of(&model, at_ms).map(str::to_owned));
     let mut parsed = match given(fields, "usage") {
         Some(usage @ Value::Object(_)) if usage.to_string().len() <= MAX_USAGE_BYTES => {
             parse_usage(usage, provider_hint.as_deref())?

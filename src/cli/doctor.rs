@@ -46,7 +46,7 @@ async fn examine(config: &Config) -> Result<u32, String> {
     }
 
     let prices = price_book(config).map_err(|error| error.to_string())?;
-    say(true, format!("price book has {} cards", prices.cards().count()));
+    say(true, format!("price book has {} cards", prices.len()));
 
     let url = config.database_url();
     if is_missing_sqlite_file(url.reveal()) {
@@ -57,9 +57,10 @@ async fn examine(config: &Config) -> Result<u32, String> {
     let ledger = Ledger::open(url.reveal(), &zone).await.map_err(|error| format!("the ledger {url}: {error}"))?;
     let verdict = ledger.verify_rollups().await;
     ledger.close().await;
-    let difference = verdict.map_err(|error| format!("the ledger {url}: {error}"))?;
-    say(true, format!("ledger {url} opens"));
-    say(difference.is_empty(), format!("rollups against events: {difference}"));
+    let check = verdict.map_err(|error| format!("the ledger {url}: {error}"))?;
+    say(true, format!("ledger {url} opens; {} events, {} rollup rows", check.events, check.rollup_rows));
+    let differing = check.difference();
+    say(differing == 0, format!("rollups recomputed from events: {differing} rows differ"));
     Ok(problems)
 }
 

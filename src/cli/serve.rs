@@ -19,8 +19,11 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
     })?;
     let bound = listener.local_addr().map_err(|error| CommandError::Failed(error.to_string()))?;
     let stop = stop_signal()?;
+    let ledger = open_ledger(&config).await?;
+    // Held until the end: a second server on the same file is refused.
+    let _lock = ledger.claim()?;
     let state = AppState {
-        ledger: open_ledger(&config).await?,
+        ledger,
         prices: price_book(&config)?,
         clock: Clock::System,
         leptos_options: config.leptos.clone(),

@@ -136,7 +136,7 @@ impl From<LedgerError> for ApiError {
     fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::Query(error) => error.into(),
-            LedgerError::Busy | LedgerError::Full | LedgerError::Unavailable => {
+            LedgerError::Busy | LedgerError::Full | LedgerError::Unavailable(_) => {
                 Self::Unavailable { cause: error.to_string() }
             }
             other => Self::internal(other),

@@ -44,7 +44,7 @@ pub async fn change(
     }
     let user = current_user();
     let budget = changed(&state.ledger.budget(&user).await?, fields)?;
-    state.ledger.save_budget(&user, &budget).await?;
+    state.ledger.save_budget(&user, &budget, state.clock.now_ms()).await?;
     answer(&state, &budget).await
 }
 

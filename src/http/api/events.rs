@@ -3,7 +3,7 @@
 use super::{Params, current_scope};
 use crate::domain::cost::CostParts;
 use crate::domain::money::NanoUsd;
-use crate::domain::period;
+use crate::domain::period::{self, Zone};
 use crate::domain::query::{QueryError, UsageQuery};
 use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{PricingState, ServiceTerms, Source, UsageEvent};
@@ -82,14 +82,11 @@ fn filter(state: &AppState, params: &Params) -> Result<EventFilter, ApiError> {
     let query = UsageQuery::from_params(params.0.iter().map(|(name, value)| (name, value)))?;
     let is_limited = ["range", "from", "to"].iter().any(|name| params.get(name).is_some());
     let (start_ms, end_ms) = if is_limited {
-        let zone = match &query.time_zone {
-            Some(name) => period::Zone::parse(name)?,
-            None => state.config.zone().map_err(ApiError::internal)?,
-        };
+        let zone = Zone::of_query(&query, state.ledger.time_zone())?;
         let period = period::resolve(&query, &zone, state.clock.now_ms())?;
-        (period.start_ms, period.end_ms)
+        (Some(period.start_ms), Some(period.end_ms))
     } else {
-        (0, i64::MAX)
+        (None, None)
     };
     let after = params.get("after").map(str::to_owned);
     Ok(EventFilter { model: query.model, start_ms, end_ms, limit: limit(params)?, after })
