@@ -3,8 +3,7 @@
 
 use super::provider::{self, ParsedUsage};
 use crate::domain::price::PriceBook;
-use crate::domain::tokens::TokenCounts;
-use crate::domain::usage::{CallContext, CallOutcome, ServiceTerms, Source, UsageRecord, UserId};
+use crate::domain::usage::{CallContext, CallOutcome, Source, UsageRecord, UserId};
 use chrono::DateTime;
 use serde_json::{Map, Value};
 

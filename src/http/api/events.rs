@@ -1,6 +1,6 @@
 //! `GET /api/analytics/events` and `/{id}`: single events, newest first, page by page.
 
-use super::{Params, current_scope};
+use super::{Params, current_scope, current_user};
 use crate::domain::cost::CostParts;
 use crate::domain::money::NanoUsd;
 use crate::domain::period::{self, Zone};
@@ -66,7 +66,7 @@ pub struct EventAnswer {
 }
 
 pub async fn list(State(state): State<AppState>, params: Params) -> Result<Json<EventList>, ApiError> {
-    let filter = filter(&state, &params)?;
+    let filter = filter(&state, &params).await?;
     let page = state.ledger.events(&current_scope(), &filter).await?;
     let next = page.next.map(|cursor| path_of_next(&params, &cursor));
     Ok(Json(EventList { events: page.events.into_iter().map(EventAnswer::from).collect(), next }))
@@ -78,11 +78,13 @@ pub async fn show(State(state): State<AppState>, Path(id): Path<String>) -> Resu
 }
 
 /// The same `range`, `from`, `to`, `model` and `tz` as the report's; without a range, all events.
-fn filter(state: &AppState, params: &Params) -> Result<EventFilter, ApiError> {
+async fn filter(state: &AppState, params: &Params) -> Result<EventFilter, ApiError> {
     let query = UsageQuery::from_params(params.0.iter().map(|(name, value)| (name, value)))?;
     let is_limited = ["range", "from", "to"].iter().any(|name| params.get(name).is_some());
     let (start_ms, end_ms) = if is_limited {
-        let zone = Zone::of_query(&query, state.ledger.time_zone())?;
+        // Like the report's: the zone that is named, or else the budget's.
+        let budget = state.ledger.budget(&current_user()).await?;
+        let zone = Zone::of_query(&query, Zone::parse(&budget.time_zone)?)?;
         let period = period::resolve(&query, &zone, state.clock.now_ms())?;
         (Some(period.start_ms), Some(period.end_ms))
     } else {
