@@ -1,11 +1,18 @@
 //! Sizes, counts and times.
 
 use super::server::{TestServer, request};
-use axum::body::{Body, Bytes};
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Method, StatusCode};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
 use futures::stream;
 use serde_json::{Value, json};
 use std::convert::Infallible;
+use std::time::Duration;
+use tollbridge::http::body::{BodyLimit, answer_in_time, read_body};
+use tollbridge::http::request_id::track_request;
+use tower::ServiceExt;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
@@ -51,11 +58,39 @@ async fn a_length_that_is_announced_is_refused_before_it_is_read() {
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_body_that_does_not_arrive_is_given_up() {
-    let server = TestServer::start().await;
+    let limit = BodyLimit { bytes: 100, within: Duration::from_millis(20) };
+    let router = Router::new().route("/", post(|| async { "read" })).layer(from_fn_with_state(limit, read_body));
     let never = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
-    let answer = server.send(request(Method::POST, "/api/analytics/budget", &[JSON], never)).await;
-    assert_eq!(answer.status, StatusCode::REQUEST_TIMEOUT);
-    assert!(answer.json()["error"].is_string());
+    let answer = router.oneshot(request(Method::POST, "/", &[JSON], never)).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_is_given_up_unless_it_changes_something() {
+    let slow = || async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        "done"
+    };
+    let router = Router::new()
+        .route("/", get(slow).post(slow))
+        .layer(from_fn_with_state(Duration::from_millis(20), answer_in_time));
+    let asked = router.clone().oneshot(request(Method::GET, "/", &[], Body::empty())).await.unwrap();
+    assert_eq!(asked.status(), StatusCode::GATEWAY_TIMEOUT);
+    let changed = router.oneshot(request(Method::POST, "/", &[], Body::empty())).await.unwrap();
+    assert_eq!(changed.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_panic_is_an_answer_and_tells_nothing() {
+    async fn broken() -> &'static str {
+        panic!("secret detail")
+    }
+    let router = Router::new().route("/", get(broken)).layer(from_fn(track_request));
+    let answer = router.oneshot(request(Method::GET, "/", &[], Body::empty())).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+    let body: Value = serde_json::from_slice(&to_bytes(answer.into_body(), 10_000).await.unwrap()).unwrap();
+    assert_eq!(body, json!({ "error": "something went wrong on the server", "requestId": id }));
 }
