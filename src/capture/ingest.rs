@@ -1,8 +1,8 @@
 //! Usage that a program reports itself, as `POST /api/analytics/usage` takes it: one JSON object becomes usage records,
 //! checked field by field. Pricing and storing is the recorder's, the HTTP around it `http::api::usage`'s.
 
-use super::provider::{self, ParsedUsage};
-use crate::domain::price::PriceBook;
+use super::provider::{self, ParsedUsage, UsageShape};
+use crate::domain::price::{PriceBook, canonical_provider};
 use crate::domain::usage::{CallContext, CallOutcome, Source, UsageRecord, UserId};
 use chrono::DateTime;
 use serde_json::{Map, Value};
@@ -62,7 +62,7 @@ pub fn parse_event(item: &Value, user: &UserId, now_ms: i64, book: &PriceBook) -
         model: input.model,
         tokens: input.parsed.tokens,
         has_usage: input.parsed.has_usage,
-        is_estimated: false,
+        is_estimated: !input.parsed.contradictions.is_empty(),
         web_search_count: input.parsed.web_search_count,
         terms: input.parsed.terms,
         api_key_id: None,
@@ -71,7 +71,7 @@ pub fn parse_event(item: &Value, user: &UserId, now_ms: i64, book: &PriceBook) -
         usage_json: given(fields, "usage").map(Value::to_string),
     };
     let parts = input.parsed.sub_inferences.iter().enumerate().map(|(index, part)| UsageRecord {
-        dedup_key: format!("{}:{}:{index}", call.dedup_key, part.kind),
+        dedup_key: format!("{}:{}:{index}", call.dedup_key, part.kind.name()),
         part_of: Some(call.dedup_key.clone()),
         model: part.model.clone().unwrap_or_else(|| call.model.clone()),
         tokens: part.tokens,
@@ -91,16 +91,19 @@ pub fn priced_input(
     may_lack_usage: bool,
 ) -> Result<PricedInput, FieldError> {
     let model = name(fields, "model", MAX_ID_CHARS)?.ok_or_else(|| wrong("model", "is missing"))?;
-    let named_provider = name(fields, "provider", 50)?.map(|provider| provider.to_ascii_lowercase());
-    let provider_hint = named_provider.or_else(|| book.provider_of(&model, at_ms).map(str::to_owned));
-    let mut parsed = match given(fields, "usage") {
-        Some(usage @ Value::Object(_)) if usage.to_string().len() <= MAX_USAGE_BYTES => {
-            parse_usage(usage, provider_hint.as_deref())?
-        }
+    let named_provider = name(fields, "provider", 50)?.map(|provider| canonical_provider(&provider));
+    let usage = match given(fields, "usage") {
+        Some(usage @ Value::Object(_)) if usage.to_string().len() <= MAX_USAGE_BYTES => Some(usage),
         Some(Value::Object(_)) => return Err(wrong("usage", format!("may have at most {MAX_USAGE_BYTES} bytes"))),
         Some(_) => return Err(wrong("usage", "must be an object, as the provider sent it")),
-        None if may_lack_usage => ParsedUsage::default(),
-        None => return Err(wrong("usage", "is missing; only a failed call may lack it")),
+        None => None,
+    };
+    let shape = usage.and_then(provider::detect_shape);
+    let mut parsed = match (usage, shape) {
+        (Some(usage), Some(shape)) => parse_usage(shape, usage)?,
+        _ if may_lack_usage => ParsedUsage::default(),
+        (Some(_), None) => return Err(wrong("usage", "has no token count that any provider sends")),
+        (None, _) => return Err(wrong("usage", "is missing; only a failed call may lack it")),
     };
     if let Some(thinking) = whole(fields, "thinkingTokens", MAX_TOKENS)? {
         parsed.tokens.thinking = parsed.tokens.thinking.saturating_add(thinking);
@@ -109,7 +112,10 @@ pub fn priced_input(
     if flag(fields, "batch")? == Some(true) {
         parsed.terms.service_tier = Some("batch".into());
     }
-    let provider = provider_hint.unwrap_or_else(|| "unknown".into());
+    let model = parsed.serving_model.clone().unwrap_or(model);
+    let provider = named_provider
+        .or_else(|| book.provider_of(&model, at_ms).map(str::to_owned))
+        .unwrap_or_else(|| provider_of_shape(shape).to_owned());
     Ok(PricedInput { provider, model, parsed })
 }
 
@@ -144,8 +150,13 @@ pub fn instant(fields: &Map<String, Value>, field: &str, now_ms: i64) -> Result<
     Ok(Some(at_ms))
 }
 
-fn parse_usage(usage: &Value, provider: Option<&str>) -> Result<ParsedUsage, FieldError> {
-    provider::parse_usage(usage, provider).map_err(|error| wrong(error.field, error.message))
+fn parse_usage(shape: UsageShape, usage: &Value) -> Result<ParsedUsage, FieldError> {
+    provider::parse_usage(shape, usage).map_err(|error| wrong(error.field, error.problem.to_string()))
+}
+
+/// The only shape that nobody copies is Gemini's; the others say nothing of who sent them.
+fn provider_of_shape(shape: Option<UsageShape>) -> &'static str {
+    if shape == Some(UsageShape::Gemini) { "google" } else { "unknown" }
 }
 
 /// The reporter's own id first, then the provider's request id, by which telemetry and logs know the call too

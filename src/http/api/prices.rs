@@ -2,9 +2,10 @@
 
 use super::Params;
 use crate::capture::ingest::{self, object_with};
-use crate::domain::cost::{CostLine, PricedUsage, UsageInput, price_usage};
+use crate::capture::provider::price_parsed;
+use crate::domain::cost::{CostLine, PricedUsage};
 use crate::domain::money::NanoUsd;
-use crate::domain::price::{CardFilter, Multipliers, PriceBook, PriceCard, Rates};
+use crate::domain::price::{CardFilter, Multipliers, PriceCard, Rates};
 use crate::domain::usage::PricingState;
 use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
@@ -108,29 +109,8 @@ pub async fn calculate(
     let now_ms = state.clock.now_ms();
     let at_ms = ingest::instant(fields, "at", now_ms)?.unwrap_or(now_ms);
     let input = ingest::priced_input(fields, &state.prices, at_ms, false)?;
-    let (call, parts) = price_with_parts(&state.prices, &input, at_ms);
-    Ok(Json(CostAnswer::of(call, parts)))
-}
-
-/// The call itself and its sub-inferences, each by its own model's card.
-fn price_with_parts(book: &PriceBook, input: &ingest::PricedInput, at_ms: i64) -> (PricedUsage, Vec<PricedUsage>) {
-    let parsed = &input.parsed;
-    let call = UsageInput {
-        provider: Some(&input.provider),
-        model: &input.model,
-        at_ms,
-        tokens: &parsed.tokens,
-        terms: &parsed.terms,
-        web_search_count: parsed.web_search_count,
-        has_usage: parsed.has_usage,
-        is_estimated: false,
-    };
-    let parts = parsed.sub_inferences.iter().map(|part| {
-        let model = part.model.as_deref().unwrap_or(&input.model);
-        price_usage(book, &UsageInput { model, tokens: &part.tokens, web_search_count: 0, ..call })
-    });
-    let parts = parts.collect();
-    (price_usage(book, &call), parts)
+    let (call, parts) = price_parsed(&state.prices, Some(&input.provider), &input.model, at_ms, &input.parsed);
+    Ok(Json(CostAnswer::of(&call, &parts)))
 }
 
 /// A moment in a URL: a UTC date, RFC 3339, or UTC milliseconds.
@@ -147,8 +127,8 @@ fn shown_instant(ms: i64) -> Option<String> {
 }
 
 impl CostAnswer {
-    fn of(call: PricedUsage, parts: Vec<PricedUsage>) -> Self {
-        let all = || std::iter::once(&call).chain(&parts);
+    fn of(call: &PricedUsage, parts: &[PricedUsage]) -> Self {
+        let all = || std::iter::once(call).chain(parts);
         // One unknown makes the sum unknown (invariant 2).
         let cost = all().try_fold(NanoUsd::ZERO, |sum, priced| sum.checked_add(priced.cost?));
         let least_sure = [PricingState::NoUsage, PricingState::Unpriced, PricingState::Estimated];
