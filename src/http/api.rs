@@ -36,7 +36,7 @@ impl From<FieldError> for ApiError {
     fn from(error: FieldError) -> Self {
         match error.field.as_str() {
             "" => Self::bad_request(format!("the body {}", error.message)),
-            _ => Self::Invalid { message: error.to_string(), field: error.field },
+            _ => Self::invalid(error.field, error.message),
         }
     }
 }

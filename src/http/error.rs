@@ -54,8 +54,10 @@ struct ErrorBody<'a> {
 }
 
 impl ApiError {
-    pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Invalid { field: field.into(), message: message.into() }
+    /// `message` goes on where the field's name stops: "must be a date".
+    pub fn invalid(field: impl Into<String>, message: impl AsRef<str>) -> Self {
+        let field = field.into();
+        Self::Invalid { message: format!("{field}: {}", message.as_ref()), field }
     }
 
     pub fn bad_request(message: impl Into<String>) -> Self {

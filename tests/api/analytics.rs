@@ -65,7 +65,7 @@ async fn wrong_parameters_are_named() {
     for (query, field) in [
         ("range=fortnight", "range"),
         ("from=2026-11-31&to=2026-12-01", "from"),
-        ("from=2026-11-02&to=2026-11-01", "to"),
+        ("from=2026-11-02&to=2026-11-01", "from"),
         ("from=2026-11-02", "to"),
         ("range=day&from=2026-11-01&to=2026-11-02", "range"),
         ("aggregation=yearly", "aggregation"),

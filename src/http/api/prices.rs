@@ -119,7 +119,7 @@ fn parse_moment(text: &str) -> Result<i64, ApiError> {
     let date = text.parse::<NaiveDate>().ok().map(midnight);
     let instant = || DateTime::parse_from_rfc3339(text).ok().map(|at| at.timestamp_millis());
     let found = date.or_else(instant).or_else(|| text.parse().ok());
-    found.ok_or_else(|| ApiError::invalid("at", "at must be a date such as 2026-11-24, a time, or UTC milliseconds"))
+    found.ok_or_else(|| ApiError::invalid("at", "must be a date such as 2026-11-24, a time, or UTC milliseconds"))
 }
 
 fn shown_instant(ms: i64) -> Option<String> {

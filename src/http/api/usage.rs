@@ -128,7 +128,7 @@ fn rejected_item(item: &Value, error: &FieldError) -> RejectedItem {
     RejectedItem {
         id: item.get("id").and_then(Value::as_str).map(|id| id.chars().take(200).collect()),
         status: "rejected",
-        error: error.message.clone(),
+        error: error.to_string(),
         field: error.field.clone(),
     }
 }
