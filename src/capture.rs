@@ -1,4 +1,5 @@
 //! How usage gets in. Every way in ends in `recorder`, which prices a call once and hands it to the ledger.
 
-
+pub mod ingest;
+pub mod log_import;
 pub mod recorder;
