@@ -107,13 +107,16 @@ impl Config {
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
         let found = path.map(Path::to_path_buf).or_else(|| Some(PathBuf::from(FILE_NAME)).filter(|file| file.exists()));
         let text = match &found {
-            Some(path) => std::fs::read_to_string(path)
-                .map_err(|source| ConfigError::Read { path: path.clone(), source })?,
+            Some(path) => {
+                std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.clone(), source })?
+            }
             None => REFERENCE.to_owned(),
         };
-        Self::from_text(&text, found, std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        }))
+        Self::from_text(
+            &text,
+            found,
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        )
     }
 
     /// The configuration that `text` and the environment variables `env` make. Leptos' own table also heeds the
@@ -123,7 +126,8 @@ impl Config {
         file: Option<PathBuf>,
         env: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let origin = file.as_ref().map_or_else(|| "the built-in configuration".into(), |path| path.display().to_string());
+        let origin =
+            file.as_ref().map_or_else(|| "the built-in configuration".into(), |path| path.display().to_string());
         let leptos = leptos::config::get_config_from_str(text)
             .map_err(|source| ConfigError::Leptos { origin: origin.clone(), source })?;
         let settings = Settings::from_text(text, env).map_err(|error| match error {
@@ -302,7 +306,8 @@ mod tests {
     #[test]
     fn the_environment_wins_over_the_file() {
         let file = "[server]\ntime_zone = \"Asia/Tokyo\"\nstop_grace_s = 5";
-        let found = settings(file, &[("TOLLBRIDGE_SERVER__STOP_GRACE_S", "7"), ("DATABASE_URL", "sqlite:x.db")]).unwrap();
+        let found =
+            settings(file, &[("TOLLBRIDGE_SERVER__STOP_GRACE_S", "7"), ("DATABASE_URL", "sqlite:x.db")]).unwrap();
         assert_eq!(found.server.stop_grace_s, 7);
         assert_eq!(found.server.time_zone, "Asia/Tokyo");
         assert_eq!(found.database.url.reveal(), "sqlite:x.db");

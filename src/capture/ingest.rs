@@ -23,9 +23,26 @@ const EARLIEST_MS: i64 = 1_577_836_800_000;
 
 /// Every name that an event may have. Another one is refused, because a misspelt `conversationID` would be lost silently.
 const FIELDS: [&str; 20] = [
-    "id", "provider", "model", "usage", "thinkingTokens", "batch", "occurredAt", "conversationId", "agentSlug",
-    "sessionId", "project", "toolsUsed", "requestId", "messageId", "success", "statusCode", "errorMessage",
-    "responseTimeMs", "firstTokenMs", "stopReason",
+    "id",
+    "provider",
+    "model",
+    "usage",
+    "thinkingTokens",
+    "batch",
+    "occurredAt",
+    "conversationId",
+    "agentSlug",
+    "sessionId",
+    "project",
+    "toolsUsed",
+    "requestId",
+    "messageId",
+    "success",
+    "statusCode",
+    "errorMessage",
+    "responseTimeMs",
+    "firstTokenMs",
+    "stopReason",
 ];
 
 /// What is wrong with an event, and in which field of it.
@@ -140,7 +157,8 @@ pub fn instant(fields: &Map<String, Value>, field: &str, now_ms: i64) -> Result<
         Some(Value::String(text)) => DateTime::parse_from_rfc3339(text).ok().map(|at| at.timestamp_millis()),
         Some(value) => value.as_i64(),
     };
-    let at_ms = at_ms.ok_or_else(|| wrong(field, "must be a time such as 2026-11-24T09:30:00Z, or UTC milliseconds"))?;
+    let at_ms =
+        at_ms.ok_or_else(|| wrong(field, "must be a time such as 2026-11-24T09:30:00Z, or UTC milliseconds"))?;
     if at_ms < EARLIEST_MS {
         return Err(wrong(field, "is before 2020; are these seconds instead of milliseconds?"));
     }
@@ -202,7 +220,8 @@ fn tools(fields: &Map<String, Value>) -> Result<Vec<String>, FieldError> {
         Some(Value::Array(tools)) if tools.len() <= MAX_TOOLS => tools,
         Some(_) => return Err(wrong("toolsUsed", format!("must be an array of at most {MAX_TOOLS} names"))),
     };
-    let checked = tools.iter().enumerate().map(|(index, tool)| checked_name(&format!("toolsUsed[{index}]"), tool, MAX_ID_CHARS));
+    let checked =
+        tools.iter().enumerate().map(|(index, tool)| checked_name(&format!("toolsUsed[{index}]"), tool, MAX_ID_CHARS));
     checked.collect()
 }
 

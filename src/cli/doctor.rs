@@ -40,7 +40,14 @@ async fn examine(config: &Config) -> Result<u32, String> {
         Ok(metadata) => {
             let mode = metadata.permissions().mode() & 0o777;
             let is_private = mode & 0o077 == 0;
-            say(is_private, format!("data folder {} has mode {mode:o}{}", folder.display(), if is_private { "" } else { "; only its owner should reach it: chmod 700" }));
+            say(
+                is_private,
+                format!(
+                    "data folder {} has mode {mode:o}{}",
+                    folder.display(),
+                    if is_private { "" } else { "; only its owner should reach it: chmod 700" }
+                ),
+            );
         }
         Err(error) => say(true, format!("data folder {} is not there yet ({error})", folder.display())),
     }

@@ -24,7 +24,9 @@ pub fn run(command: &PricesCommand, config: &Config) -> Result<(), CommandError>
     let book = price_book(config)?;
     let cards = book.cards(&CardFilter { provider: None, model: model.clone(), at_ms });
     if cards.is_empty() {
-        return Err(CommandError::Failed("no price card matches; a call of such a model is recorded as unpriced".into()));
+        return Err(CommandError::Failed(
+            "no price card matches; a call of such a model is recorded as unpriced".into(),
+        ));
     }
     // A closed pipe (`| head`) is no failure of ours.
     print_cards(cards.iter().map(|card| card.as_ref())).ok();
@@ -33,9 +35,14 @@ pub fn run(command: &PricesCommand, config: &Config) -> Result<(), CommandError>
 
 fn print_cards<'a>(cards: impl Iterator<Item = &'a PriceCard>) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{:<50} {:>10} {:>10} {:>10}  {:<10}  {:<10}  source", "model", "input", "output", "cache read", "from", "until")?;
+    writeln!(
+        out,
+        "{:<50} {:>10} {:>10} {:>10}  {:<10}  {:<10}  source",
+        "model", "input", "output", "cache read", "from", "until"
+    )?;
     for card in cards {
-        let name = if card.provider.is_empty() { card.model.clone() } else { format!("{}/{}", card.provider, card.model) };
+        let name =
+            if card.provider.is_empty() { card.model.clone() } else { format!("{}/{}", card.provider, card.model) };
         let day = |ms: Option<i64>| {
             let at = ms.and_then(DateTime::from_timestamp_millis);
             at.map_or_else(|| "-".into(), |at| at.date_naive().to_string())

@@ -66,8 +66,11 @@ impl OwnPrice {
     }
 
     fn rate(&self, field: &'static str, text: &str) -> Result<Rate, OwnPriceError> {
-        Rate::from_usd_per_million(text)
-            .map_err(|source| OwnPriceError::Rate { model: self.model.clone(), field, source })
+        Rate::from_usd_per_million(text).map_err(|source| OwnPriceError::Rate {
+            model: self.model.clone(),
+            field,
+            source,
+        })
     }
 
     fn optional_rate(&self, field: &'static str, text: Option<&str>) -> Result<Option<Rate>, OwnPriceError> {

@@ -20,24 +20,36 @@ const RETRY_AFTER_S: u64 = 5;
 #[derive(Debug)]
 pub enum ApiError {
     /// One input is wrong, and this is its name.
-    Invalid { field: String, message: String },
+    Invalid {
+        field: String,
+        message: String,
+    },
     /// The request as a whole is wrong.
-    BadRequest { message: String, details: Option<String> },
+    BadRequest {
+        message: String,
+        details: Option<String>,
+    },
     NotFound,
     MethodNotAllowed,
     /// A page of another origin sent it.
     CrossSite,
     /// The Host header names no address of this server.
     WrongHost,
-    TooLarge { message: String },
+    TooLarge {
+        message: String,
+    },
     NotJson,
     /// The body did not arrive in time.
     BodyTimeout,
     /// The answer took too long.
     AnswerTimeout,
     /// The ledger cannot take or tell anything at the moment. Nothing was recorded.
-    Unavailable { cause: String },
-    Internal { cause: Box<dyn Error + Send + Sync> },
+    Unavailable {
+        cause: String,
+    },
+    Internal {
+        cause: Box<dyn Error + Send + Sync>,
+    },
 }
 
 /// The body of every error.

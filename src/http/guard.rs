@@ -109,7 +109,9 @@ mod tests {
         for ours in ["localhost:3000", "LOCALHOST:3000", "127.0.0.1:3000", "[::1]:3000"] {
             assert!(hosts.contains(ours), "{ours}");
         }
-        for foreign in ["localhost", "localhost:3001", "evil.example:3000", "127.0.0.1:3000.evil.example", "127.1:3000", ""] {
+        for foreign in
+            ["localhost", "localhost:3001", "evil.example:3000", "127.0.0.1:3000.evil.example", "127.1:3000", ""]
+        {
             assert!(!hosts.contains(foreign), "{foreign}");
         }
         assert!(AllowedHosts::of_loopback(80).contains("localhost"));
@@ -117,8 +119,13 @@ mod tests {
 
     #[test]
     fn the_fetch_metadata_decides_before_the_origin() {
-        let same = headers(&[("host", "localhost:3000"), ("sec-fetch-site", "same-origin"), ("origin", "http://x.example")]);
-        let cross = headers(&[("host", "localhost:3000"), ("sec-fetch-site", "cross-site"), ("origin", "http://localhost:3000")]);
+        let same =
+            headers(&[("host", "localhost:3000"), ("sec-fetch-site", "same-origin"), ("origin", "http://x.example")]);
+        let cross = headers(&[
+            ("host", "localhost:3000"),
+            ("sec-fetch-site", "cross-site"),
+            ("origin", "http://localhost:3000"),
+        ]);
         let same_site = headers(&[("host", "localhost:3000"), ("sec-fetch-site", "same-site")]);
         assert!(comes_from_here(&same, Strictness::Browser));
         assert!(!comes_from_here(&cross, Strictness::Program));

@@ -37,7 +37,8 @@ async fn every_crossed_threshold_is_an_alert() {
     let call = json!({ "model": "claude-sonnet-4-20250514", "usage": { "input_tokens": 2500, "output_tokens": 0 } });
     server.post("/api/analytics/usage", &call).await;
     let alerts = server.get("/api/analytics/tokens").await.json()["alerts"].clone();
-    let levels: Vec<_> = alerts.as_array().unwrap().iter().map(|alert| (&alert["level"], &alert["threshold"])).collect();
+    let levels: Vec<_> =
+        alerts.as_array().unwrap().iter().map(|alert| (&alert["level"], &alert["threshold"])).collect();
     assert_eq!(levels, [(&json!("warning"), &json!(75)), (&json!("info"), &json!(50))]);
     assert_eq!(server.get(BUDGET).await.json()["status"]["percentUsed"], 75.0);
 }

@@ -18,7 +18,12 @@ async fn with_five_events() -> TestServer {
 }
 
 fn conversations(page: &Value) -> Vec<String> {
-    page["events"].as_array().unwrap().iter().map(|event| event["conversationId"].as_str().unwrap().to_owned()).collect()
+    page["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["conversationId"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[tokio::test]

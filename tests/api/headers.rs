@@ -25,7 +25,8 @@ async fn a_pages_scripts_carry_the_nonce_of_its_policy() {
 #[tokio::test]
 async fn every_answer_is_locked_down() {
     let server = TestServer::start().await;
-    for path in ["/", "/nowhere", "/api/analytics/tokens", "/api/nowhere", "/healthz", "/readyz", "/pkg/tollbridge.js"] {
+    for path in ["/", "/nowhere", "/api/analytics/tokens", "/api/nowhere", "/healthz", "/readyz", "/pkg/tollbridge.js"]
+    {
         let answer = server.get(path).await;
         for (name, value) in [
             ("x-content-type-options", "nosniff"),
@@ -49,7 +50,10 @@ async fn every_answer_is_locked_down() {
 async fn files_are_kept_as_long_as_their_name_allows() {
     let server = TestServer::start().await;
     assert_eq!(server.get("/pkg/tollbridge.js").await.header("cache-control"), "no-cache");
-    assert_eq!(server.get("/vendor/charts-1.2.3.js").await.header("cache-control"), "public, max-age=31536000, immutable");
+    assert_eq!(
+        server.get("/vendor/charts-1.2.3.js").await.header("cache-control"),
+        "public, max-age=31536000, immutable"
+    );
     assert_eq!(server.get("/vendor/charts-9.9.9.js").await.header("cache-control"), "no-store", "a 404 is not kept");
     assert_eq!(server.get("/api/analytics/tokens").await.header("cache-control"), "no-store");
 }

@@ -60,7 +60,13 @@ async fn an_unknown_model_has_no_cost() {
 async fn what_is_wrong_is_named() {
     let server = TestServer::start().await;
     let call = json!({ "model": "gpt-5", "usage": { "input_tokens": 1, "output_tokens": 1 } });
-    for (field, value) in [("model", json!("")), ("usage", json!(3)), ("at", json!("soon")), ("batch", json!("yes")), ("modle", json!("x"))] {
+    for (field, value) in [
+        ("model", json!("")),
+        ("usage", json!(3)),
+        ("at", json!("soon")),
+        ("batch", json!("yes")),
+        ("modle", json!("x")),
+    ] {
         let mut body = call.clone();
         body[field] = value;
         assert_eq!(server.post("/api/prices/calculate", &body).await.blamed_field(), field);

@@ -55,14 +55,30 @@ async fn every_field_of_an_event_comes_back() {
     });
     let id = server.post(USAGE, &sent).await.json()["id"].as_str().unwrap().to_owned();
     let event = server.get(&format!("/api/analytics/events/{id}")).await.json();
-    for field in ["conversationId", "agentSlug", "sessionId", "project", "toolsUsed", "requestId", "messageId",
-        "responseTimeMs", "firstTokenMs", "success", "statusCode", "errorMessage", "stopReason", "usage"]
-    {
+    for field in [
+        "conversationId",
+        "agentSlug",
+        "sessionId",
+        "project",
+        "toolsUsed",
+        "requestId",
+        "messageId",
+        "responseTimeMs",
+        "firstTokenMs",
+        "success",
+        "statusCode",
+        "errorMessage",
+        "stopReason",
+        "usage",
+    ] {
         assert_eq!(event[field], sent[field], "{field}");
     }
     assert_eq!(event["occurredAt"], "2026-11-23T22:00:00.000Z");
-    assert_eq!(event["tokens"], json!({ "input": 7, "cacheWrite5m": 20, "cacheWrite1h": 0, "cacheRead": 40, "output": 3,
-        "thinking": 0, "outputThinking": null }));
+    assert_eq!(
+        event["tokens"],
+        json!({ "input": 7, "cacheWrite5m": 20, "cacheWrite1h": 0, "cacheRead": 40, "output": 3,
+        "thinking": 0, "outputThinking": null })
+    );
 }
 
 #[tokio::test]

@@ -102,7 +102,8 @@ fn limit(params: &Params) -> Result<u32, QueryError> {
 
 fn path_of_next(params: &Params, cursor: &str) -> String {
     let kept = params.0.iter().filter(|(name, _)| name != "after");
-    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).append_pair("after", cursor).finish();
+    let query =
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).append_pair("after", cursor).finish();
     format!("/api/analytics/events?{query}")
 }
 

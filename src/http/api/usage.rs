@@ -108,7 +108,8 @@ fn batch_status(results: &[ItemAnswer]) -> StatusCode {
 
 /// What the ledger now holds for the call, which for a duplicate is what it held before.
 async fn kept_item(state: &AppState, applied: Option<&Applied>) -> Result<KeptItem, ApiError> {
-    let applied = applied.ok_or_else(|| ApiError::internal("the ledger answered for fewer events than it was given"))?;
+    let applied =
+        applied.ok_or_else(|| ApiError::internal("the ledger answered for fewer events than it was given"))?;
     let event = state.ledger.event(&current_scope(), &applied.id).await?;
     let event = event.ok_or_else(|| ApiError::internal("the ledger lost an event that it acknowledged"))?;
     Ok(KeptItem {
