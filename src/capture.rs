@@ -2,5 +2,7 @@
 
 pub mod demo;
 pub mod import;
+pub mod ingest;
+pub mod log_import;
 pub mod provider;
 pub mod recorder;

@@ -1,0 +1,76 @@
+//! `tollbridge serve`: the dashboard and the API, until SIGTERM or Ctrl-C.
+
+use super::{CommandError, open_ledger, price_book};
+use crate::config::Config;
+use crate::http;
+use crate::http::state::{AppState, Clock};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+pub async fn run(config: Config) -> Result<(), CommandError> {
+    let address = config.leptos.site_addr;
+    refuse_other_machines(address)?;
+    // The address first: if another server has it, the ledger is not even opened.
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        CommandError::Failed(format!("cannot listen on {address}: {error}. LEPTOS_SITE_ADDR chooses another address."))
+    })?;
+    let bound = listener.local_addr().map_err(|error| CommandError::Failed(error.to_string()))?;
+    let stop = stop_signal()?;
+    let ledger = open_ledger(&config).await?;
+    // Held until the end: a second server on the same file is refused.
+    let _lock = ledger.claim()?;
+    let state = AppState {
+        ledger,
+        prices: price_book(&config)?,
+        clock: Clock::System,
+        leptos_options: config.leptos.clone(),
+        config: Arc::new(config),
+    };
+    println!("Tollbridge is at http://{bound}");
+    // Whoever started us may read this through a pipe. If it is closed, serving goes on.
+    std::io::stdout().flush().ok();
+    http::serve(listener, stop, state).await.map_err(|error| CommandError::Failed(error.to_string()))
+}
+
+/// Without accounts everyone who reaches the server is its owner, so only this machine may reach it.
+fn refuse_other_machines(address: SocketAddr) -> Result<(), CommandError> {
+    if address.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(CommandError::Failed(format!(
+        "Tollbridge has no accounts yet, so it listens on this machine only: {address} is not a loopback address. \
+         Set site-addr (LEPTOS_SITE_ADDR) to 127.0.0.1:{}.",
+        address.port()
+    )))
+}
+
+fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, CommandError> {
+    let failed = |error: std::io::Error| CommandError::Failed(format!("cannot listen for signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_addresses_are_served() {
+        for ours in ["127.0.0.1:3000", "127.9.9.9:1", "[::1]:3000"] {
+            assert!(refuse_other_machines(ours.parse().unwrap()).is_ok(), "{ours}");
+        }
+        for open in ["0.0.0.0:3000", "[::]:3000", "192.168.1.5:3000", "[::ffff:10.0.0.1]:3000"] {
+            let sentence = refuse_other_machines(open.parse().unwrap()).unwrap_err().to_string();
+            assert!(sentence.contains("loopback"), "{sentence}");
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! The configuration in force: the defaults of `Leptos.toml`, then the user's file, then the environment.
+//!
+//! Policy: everything works with no file at all. An unknown key in one of our tables is an error that names it, because
+//! a misspelt setting that is silently ignored is worse than one that stops the start. The first table of the file is
+//! Leptos' own and is read by leptos_config.
+
+use crate::domain::period::Zone;
+use leptos::config::LeptosOptions;
+use leptos::config::errors::LeptosConfigError;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub use prices::{OwnPrice, OwnPriceError};
+
+mod prices;
+
+/// The reference configuration, compiled in, so that the binary runs from any folder.
+const REFERENCE: &str = include_str!("../Leptos.toml");
+const FILE_NAME: &str = "Leptos.toml";
+const ENV_PREFIX: &str = "TOLLBRIDGE_";
+
+/// All settings, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub leptos: LeptosOptions,
+    pub settings: Settings,
+    /// The file that was read; `None` if the defaults are in force.
+    pub file: Option<PathBuf>,
+}
+
+/// Our own tables of `Leptos.toml`. The comments there are the reference.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    pub server: ServerSettings,
+    pub database: DatabaseSettings,
+    pub prices: PriceSettings,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerSettings {
+    pub data_dir: PathBuf,
+    pub time_zone: String,
+    pub stop_grace_s: u64,
+    pub log: String,
+    pub log_format: LogFormat,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseSettings {
+    pub url: DatabaseUrl,
+}
+
+/// The user's own prices.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PriceSettings {
+    pub card: Vec<OwnPrice>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// An address that may hold a password. Its `Debug` and `Display` hide it; only [`DatabaseUrl::reveal`] shows it.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DatabaseUrl(String);
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("the configuration file {} cannot be read: {source}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{origin}: {message}")]
+    Invalid { origin: String, message: String },
+    #[error("{name} is not a setting: {message}")]
+    Environment { name: String, message: String },
+    #[error("{origin}: the table [package.metadata.leptos] cannot be used: {source}")]
+    Leptos { origin: String, source: LeptosConfigError },
+    #[error("[server] time_zone: {0}")]
+    TimeZone(String),
+    #[error("[[prices.card]] {0}")]
+    Price(#[from] OwnPriceError),
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("./data"),
+            time_zone: String::new(),
+            stop_grace_s: 30,
+            log: "info".into(),
+            log_format: LogFormat::Text,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file (`path`, or `Leptos.toml` in the working folder if it is there), then the environment.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let found = path.map(Path::to_path_buf).or_else(|| Some(PathBuf::from(FILE_NAME)).filter(|file| file.exists()));
+        let text = match &found {
+            Some(path) => {
+                std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.clone(), source })?
+            }
+            None => REFERENCE.to_owned(),
+        };
+        Self::from_text(
+            &text,
+            found,
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        )
+    }
+
+    /// The configuration that `text` and the environment variables `env` make. Leptos' own table also heeds the
+    /// process's `LEPTOS_` variables.
+    pub fn from_text(
+        text: &str,
+        file: Option<PathBuf>,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let origin =
+            file.as_ref().map_or_else(|| "the built-in configuration".into(), |path| path.display().to_string());
+        let leptos = leptos::config::get_config_from_str(text)
+            .map_err(|source| ConfigError::Leptos { origin: origin.clone(), source })?;
+        let settings = Settings::from_text(text, env).map_err(|error| match error {
+            ConfigError::Invalid { message, .. } => ConfigError::Invalid { origin, message },
+            other => other,
+        })?;
+        let config = Self { leptos, settings, file };
+        config.zone()?;
+        for card in &config.settings.prices.card {
+            card.to_price_card()?;
+        }
+        Ok(config)
+    }
+
+    /// The zone in which days and months are cut.
+    pub fn zone(&self) -> Result<Zone, ConfigError> {
+        let chosen = self.settings.server.time_zone.trim();
+        if !chosen.is_empty() {
+            return Zone::parse(chosen).map_err(|error| ConfigError::TimeZone(error.message));
+        }
+        let of_machine = iana_time_zone::get_timezone().ok().and_then(|name| Zone::parse(&name).ok());
+        of_machine.map_or_else(|| Zone::parse("UTC").map_err(|error| ConfigError::TimeZone(error.message)), Ok)
+    }
+
+    /// The ledger's address: what is set, or the SQLite file in the data folder.
+    pub fn database_url(&self) -> DatabaseUrl {
+        let set = &self.settings.database.url;
+        if set.0.is_empty() {
+            DatabaseUrl(format!("sqlite:{}", self.settings.server.data_dir.join("tollbridge.db").display()))
+        } else {
+            set.clone()
+        }
+    }
+
+    /// What is in force, as the file would say it, with secrets hidden.
+    pub fn to_shown_toml(&self) -> String {
+        let mut shown = self.settings.clone();
+        shown.database.url = DatabaseUrl(self.database_url().to_string());
+        shown.server.time_zone = self.zone().map(|zone| zone.name().to_owned()).unwrap_or_default();
+        let ours = toml::to_string_pretty(&shown).unwrap_or_else(|error| format!("# {error}\n"));
+        let leptos = &self.leptos;
+        format!(
+            "[package.metadata.leptos]\noutput-name = {:?}\nsite-root = {:?}\nsite-pkg-dir = {:?}\nsite-addr = \"{}\"\n\n{ours}",
+            &*leptos.output_name, &*leptos.site_root, &*leptos.site_pkg_dir, leptos.site_addr,
+        )
+    }
+}
+
+impl Settings {
+    fn from_text(text: &str, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let invalid = |message: String| ConfigError::Invalid { origin: String::new(), message };
+        let mut tables: toml::Table = text.parse().map_err(|error: toml::de::Error| invalid(error.to_string()))?;
+        // Cargo's own tables are Leptos' business.
+        tables.remove("package");
+        for (name, value) in env {
+            overlay(&mut tables, &name, value)?;
+        }
+        tables.try_into().map_err(|error: toml::de::Error| invalid(error.to_string().trim_end().to_owned()))
+    }
+}
+
+impl DatabaseUrl {
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(url.into())
+    }
+
+    /// The address with its password, for the connection alone.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hide_password(&self.0))
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseUrl({self})")
+    }
+}
+
+/// Puts one environment variable into the tables. Variables that are not ours are left alone, and so are ours without
+/// a table, such as `TOLLBRIDGE_CONFIG`.
+fn overlay(tables: &mut toml::Table, name: &str, value: String) -> Result<(), ConfigError> {
+    if name == "DATABASE_URL" {
+        set(tables, "database", "url", toml::Value::String(value));
+        return Ok(());
+    }
+    let Some((table, key)) = name.strip_prefix(ENV_PREFIX).and_then(|rest| rest.split_once("__")) else {
+        return Ok(());
+    };
+    let (table, key) = (table.to_ascii_lowercase(), key.to_ascii_lowercase());
+    // DATABASE_URL is the older and wider-known name: it wins in whatever order the two come.
+    if (table.as_str(), key.as_str()) == ("database", "url") && std::env::var_os("DATABASE_URL").is_some() {
+        return Ok(());
+    }
+    let reference = toml::Table::try_from(Settings::default()).unwrap_or_default();
+    let default = reference.get(&table).and_then(|found| found.get(&key));
+    let problem = |message: &str| ConfigError::Environment { name: name.to_owned(), message: message.into() };
+    let parsed = match default {
+        Some(toml::Value::String(_)) => toml::Value::String(value),
+        Some(toml::Value::Integer(_)) => {
+            toml::Value::Integer(value.trim().parse().map_err(|_| problem("it must be a whole number"))?)
+        }
+        Some(_) => return Err(problem("it can only be set in the file")),
+        None => return Err(problem("see Leptos.toml for all of them")),
+    };
+    set(tables, &table, &key, parsed);
+    Ok(())
+}
+
+fn set(tables: &mut toml::Table, table: &str, key: &str, value: toml::Value) {
+    let entry = tables.entry(table).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+    if let Some(found) = entry.as_table_mut() {
+        found.insert(key.to_owned(), value);
+    }
+}
+
+/// `postgres://me:secret@host/db?password=x` as `postgres://me:***@host/db?password=***`.
+fn hide_password(url: &str) -> String {
+    let shown = hide_login_password(url).unwrap_or_else(|| url.to_owned());
+    match shown.split_once('?') {
+        Some((address, query)) => {
+            let pairs: Vec<String> = query.split('&').map(hide_secret_parameter).collect();
+            format!("{address}?{}", pairs.join("&"))
+        }
+        None => shown,
+    }
+}
+
+fn hide_login_password(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    // The last @, because a password may hold one too.
+    let (login, host) = rest.rsplit_once('@')?;
+    let (user, _) = login.split_once(':')?;
+    Some(format!("{scheme}://{user}:***@{host}"))
+}
+
+fn hide_secret_parameter(pair: &str) -> String {
+    match pair.split_once('=') {
+        Some((name, _)) if name.to_ascii_lowercase().contains("pass") => format!("{name}=***"),
+        _ => pair.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str, env: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+        Settings::from_text(text, env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    }
+
+    #[test]
+    fn the_reference_file_says_the_defaults() {
+        assert_eq!(settings(REFERENCE, &[]).unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn the_shared_keys_agree_with_cargo_toml() {
+        let leptos_table = |text: &str| {
+            let tables: toml::Table = text.parse().unwrap();
+            tables["package"]["metadata"]["leptos"].as_table().unwrap().clone()
+        };
+        let cargo = leptos_table(include_str!("../Cargo.toml"));
+        let runtime = leptos_table(REFERENCE);
+        for (key, value) in &runtime {
+            assert_eq!(Some(value), cargo.get(key), "{key} differs between Leptos.toml and Cargo.toml");
+        }
+        assert!(runtime.len() >= 6);
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let file = "[server]\ntime_zone = \"Asia/Tokyo\"\nstop_grace_s = 5";
+        let found =
+            settings(file, &[("TOLLBRIDGE_SERVER__STOP_GRACE_S", "7"), ("DATABASE_URL", "sqlite:x.db")]).unwrap();
+        assert_eq!(found.server.stop_grace_s, 7);
+        assert_eq!(found.server.time_zone, "Asia/Tokyo");
+        assert_eq!(found.database.url.reveal(), "sqlite:x.db");
+    }
+
+    #[test]
+    fn a_misspelt_key_is_named() {
+        let in_file = settings("[server]\ntimezone = \"UTC\"", &[]).unwrap_err().to_string();
+        assert!(in_file.contains("timezone"), "{in_file}");
+        let table = settings("[sever]\nlog = \"x\"", &[]).unwrap_err().to_string();
+        assert!(table.contains("sever"), "{table}");
+        let in_env = settings("", &[("TOLLBRIDGE_SERVER__TIMEZONE", "UTC")]).unwrap_err().to_string();
+        assert!(in_env.contains("TOLLBRIDGE_SERVER__TIMEZONE"), "{in_env}");
+        let not_a_number = settings("", &[("TOLLBRIDGE_SERVER__STOP_GRACE_S", "soon")]).unwrap_err().to_string();
+        assert!(not_a_number.contains("whole number"), "{not_a_number}");
+    }
+
+    #[test]
+    fn variables_without_a_table_are_not_settings() {
+        assert_eq!(settings("", &[("TOLLBRIDGE_CACHE", "/x"), ("PATH", "/bin")]).unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn a_wrong_zone_stops_the_start() {
+        let text = REFERENCE.replace("time_zone = \"\"", "time_zone = \"Mars/Olympus\"");
+        let error = Config::from_text(&text, None, []).unwrap_err().to_string();
+        assert!(error.starts_with("[server] time_zone"), "{error}");
+    }
+
+    #[test]
+    fn passwords_are_hidden_everywhere() {
+        for (url, shown) in [
+            ("postgres://me:s3cret@host:5432/db", "postgres://me:***@host:5432/db"),
+            ("postgres://me:s3@cret@host/db", "postgres://me:***@host/db"),
+            ("postgres://me@host/db", "postgres://me@host/db"),
+            ("postgres://host/db?user=me&password=s3cret", "postgres://host/db?user=me&password=***"),
+            ("sqlite:data/tollbridge.db", "sqlite:data/tollbridge.db"),
+        ] {
+            assert_eq!(hide_password(url), shown);
+        }
+        let text = REFERENCE.replace("url = \"\"", "url = \"postgres://me:s3cret@host/db\"");
+        let config = Config::from_text(&text, None, []).unwrap();
+        assert!(!format!("{config:?}").contains("s3cret"));
+        assert!(!config.to_shown_toml().contains("s3cret"));
+        assert!(config.to_shown_toml().contains("postgres://me:***@host/db"));
+    }
+}

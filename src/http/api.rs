@@ -1,0 +1,51 @@
+//! The JSON API, one file a resource. Handlers are thin: parse, call, map. `docs/api.md` is its description.
+
+pub mod analytics;
+pub mod budget;
+pub mod events;
+pub mod prices;
+pub mod usage;
+
+use super::error::ApiError;
+use crate::capture::ingest::FieldError;
+use crate::domain::usage::{Scope, UserId};
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+
+/// The URL's parameters as decoded pairs, in their order.
+pub struct Params(pub Vec<(String, String)>);
+
+impl Params {
+    /// The last value of a name; an empty one counts as absent, as a form sends it.
+    fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().rev().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Params {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let pairs = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        pairs.map(|Query(pairs)| Self(pairs)).map_err(|_| ApiError::bad_request("the query string cannot be read"))
+    }
+}
+
+impl From<FieldError> for ApiError {
+    fn from(error: FieldError) -> Self {
+        match error.field.as_str() {
+            "" => Self::bad_request(format!("the body {}", error.message)),
+            _ => Self::invalid(error.field, error.message),
+        }
+    }
+}
+
+/// Whose usage the API is about: until accounts exist, the one owner's.
+fn current_user() -> UserId {
+    UserId::owner()
+}
+
+fn current_scope() -> Scope {
+    Scope::User(current_user())
+}

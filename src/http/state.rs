@@ -1,0 +1,52 @@
+//! What every handler and server function can reach, and the clock that tests can set.
+
+use crate::config::Config;
+use crate::domain::price::PriceBook;
+use crate::ledger::Ledger;
+use axum::extract::FromRef;
+use leptos::config::LeptosOptions;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+#[derive(Clone)]
+pub struct AppState {
+    pub ledger: Ledger,
+    pub prices: Arc<PriceBook>,
+    pub config: Arc<Config>,
+    pub clock: Clock,
+    pub leptos_options: LeptosOptions,
+}
+
+/// Where "now" comes from (invariant 10).
+#[derive(Clone, Debug, Default)]
+pub enum Clock {
+    #[default]
+    System,
+    /// UTC milliseconds that a test sets.
+    Fixed(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// A clock that stands at `now_ms` until it is set anew.
+    pub fn fixed_at(now_ms: i64) -> Self {
+        Self::Fixed(Arc::new(AtomicI64::new(now_ms)))
+    }
+
+    /// UTC milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        match self {
+            Self::System => {
+                let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+            }
+            Self::Fixed(now_ms) => now_ms.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl FromRef<AppState> for LeptosOptions {
+    fn from_ref(state: &AppState) -> Self {
+        state.leptos_options.clone()
+    }
+}

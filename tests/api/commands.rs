@@ -1,0 +1,166 @@
+//! The binary itself: how it starts, stops and reports.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// The program with a data folder of its own and nothing else from the surroundings.
+fn tollbridge(data_dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tollbridge"));
+    for name in ["DATABASE_URL", "LEPTOS_SITE_ADDR", "TOLLBRIDGE_CONFIG"] {
+        command.env_remove(name);
+    }
+    command.env("TOLLBRIDGE_SERVER__DATA_DIR", data_dir).env("TOLLBRIDGE_SERVER__TIME_ZONE", "UTC");
+    command
+}
+
+fn run(command: &mut Command) -> (Output, String) {
+    let output = command.output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (output, text)
+}
+
+/// Ends the server even where the test fails.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+#[test]
+fn serve_prints_its_address_answers_and_stops_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let mut command = tollbridge(&data_dir);
+    command.arg("serve").env("LEPTOS_SITE_ADDR", "127.0.0.1:0").stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut server = Running(command.spawn().unwrap());
+
+    let mut line = String::new();
+    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("Tollbridge is at http://").unwrap().to_owned();
+    assert_eq!(std::fs::metadata(&data_dir).unwrap().permissions().mode() & 0o777, 0o700);
+
+    let mut stream = TcpStream::connect(&address).unwrap();
+    write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+
+    // A request that is under way when the signal comes is finished.
+    let body = r#"{"model":"claude-sonnet-4-20250514","usage":{"input_tokens":1000,"output_tokens":500}}"#;
+    let mut open = TcpStream::connect(&address).unwrap();
+    write!(
+        open,
+        "POST /api/analytics/usage HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+        body.len(),
+        &body[..10]
+    )
+    .unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let killed = Command::new("kill").args(["-TERM", &server.0.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    std::thread::sleep(Duration::from_millis(300));
+    open.write_all(&body.as_bytes()[10..]).unwrap();
+    let mut answer = String::new();
+    open.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let status = loop {
+        if let Some(status) = server.0.try_wait().unwrap() {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "it does not stop");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(status.code(), Some(0));
+
+    let (output, text) = run(tollbridge(&data_dir).arg("doctor"));
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("1 events") && text.contains("All is well."), "{text}");
+}
+
+#[test]
+fn other_machines_are_refused_with_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let (output, text) = run(tollbridge(folder.path()).arg("serve").env("LEPTOS_SITE_ADDR", "0.0.0.0:0"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("not a loopback address"), "{text}");
+}
+
+#[test]
+fn demo_data_comes_and_goes_as_a_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let (filled, text) = run(tollbridge(&data_dir).arg("demo"));
+    assert!(filled.status.success(), "{text}");
+    let count = text.split_whitespace().find_map(|word| word.parse::<u64>().ok()).unwrap();
+    assert!(count > 1_000, "{text}");
+    let (removed, text) = run(tollbridge(&data_dir).args(["demo", "--remove"]));
+    assert!(removed.status.success(), "{text}");
+    assert!(text.contains(&format!("Took {count} sample events out.")), "{text}");
+    let (doctor, text) = run(tollbridge(&data_dir).arg("doctor"));
+    assert_eq!(doctor.status.code(), Some(0), "{text}");
+    assert!(text.contains("0 events"), "{text}");
+}
+
+#[test]
+fn doctor_could_not_look_at_what_is_no_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("tollbridge.db"), vec![7_u8; 8192]).unwrap();
+    let (output, text) = run(tollbridge(folder.path()).arg("doctor"));
+    assert_eq!(output.status.code(), Some(2), "{text}");
+}
+
+#[test]
+fn config_shows_what_is_in_force_and_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let (output, text) = run(tollbridge(folder.path()).arg("config").env("DATABASE_URL", "postgres://me:s3cret@db/tb"));
+    assert!(output.status.success());
+    assert!(text.contains("postgres://me:***@db/tb") && !text.contains("s3cret"), "{text}");
+    assert!(text.contains("time_zone = \"UTC\""), "{text}");
+
+    let wrong = run(tollbridge(folder.path()).arg("config").env("TOLLBRIDGE_SERVER__TIMEZONE", "UTC"));
+    assert_eq!(wrong.0.status.code(), Some(2));
+    assert!(wrong.1.contains("TOLLBRIDGE_SERVER__TIMEZONE"), "{}", wrong.1);
+}
+
+#[test]
+fn importing_twice_adds_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = folder.path().join("claude/projects/atlas");
+    std::fs::create_dir_all(&logs).unwrap();
+    let line = r#"{"type":"assistant","timestamp":"2026-11-20T10:00:00.000Z","sessionId":"s-1","cwd":"/work/atlas","requestId":"req_1","message":{"id":"msg_1","type":"message","role":"assistant","model":"claude-sonnet-4-20250514","content":[],"stop_reason":"end_turn","usage":{"input_tokens":1000,"output_tokens":500}}}"#;
+    std::fs::write(logs.join("s-1.jsonl"), format!("{line}\n{{broken\n")).unwrap();
+    let import = || {
+        let mut command = tollbridge(&folder.path().join("data"));
+        command.args(["import", "claude-code"]).arg(folder.path().join("claude"));
+        run(&mut command)
+    };
+    let (first, text) = import();
+    assert!(first.status.success(), "{text}");
+    assert!(text.contains("1 new") && text.contains("s-1.jsonl:2"), "{text}");
+    let (second, text) = import();
+    assert!(second.status.success(), "{text}");
+    assert!(text.contains("0 new"), "{text}");
+
+    let nowhere = run(tollbridge(folder.path()).args(["import", "claude-code", "/nowhere"]));
+    assert_eq!(nowhere.0.status.code(), Some(1));
+}
+
+#[test]
+fn prices_are_listed_in_dollars_per_million() {
+    let folder = tempfile::tempdir().unwrap();
+    let (output, text) = run(tollbridge(folder.path()).args(["prices", "list", "claude-sonnet-4-20250514"]));
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("anthropic/claude-sonnet-4"), "{text}");
+    let (unknown, text) = run(tollbridge(folder.path()).args(["prices", "list", "acme-llm-9"]));
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(text.contains("unpriced"), "{text}");
+}

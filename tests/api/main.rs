@@ -1,0 +1,12 @@
+//! The web server from the outside: every route, guard and limit, against a ledger of its own in a temporary folder.
+
+mod analytics;
+mod budget;
+mod commands;
+mod events;
+mod guard;
+mod headers;
+mod limits;
+mod prices;
+mod server;
+mod usage;

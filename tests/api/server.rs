@@ -1,0 +1,106 @@
+//! A server for one test: a fresh ledger, a clock that stands, requests without a network.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use serde_json::Value;
+use std::sync::Arc;
+use tempfile::TempDir;
+use tollbridge::config::Config;
+use tollbridge::domain::price::PriceBook;
+use tollbridge::http::guard::AllowedHosts;
+use tollbridge::http::router::router;
+use tollbridge::http::state::{AppState, Clock};
+use tollbridge::ledger::Ledger;
+use tower::ServiceExt;
+
+/// Tuesday, 2026-11-24T09:30:00Z.
+pub const NOW_MS: i64 = 1_795_512_600_000;
+pub const HOST: &str = "127.0.0.1:3000";
+
+pub struct TestServer {
+    pub state: AppState,
+    pub router: Router,
+    _folder: TempDir,
+}
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl TestServer {
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let text = include_str!("../../Leptos.toml").replace("time_zone = \"\"", "time_zone = \"UTC\"");
+        let mut config = Config::from_text(&text, None, []).unwrap();
+        config.settings.server.data_dir = folder.path().to_owned();
+        let site_root = folder.path().join("site");
+        std::fs::create_dir_all(site_root.join("pkg")).unwrap();
+        std::fs::create_dir_all(site_root.join("vendor")).unwrap();
+        std::fs::write(site_root.join("pkg/tollbridge.js"), "export {}").unwrap();
+        std::fs::write(site_root.join("vendor/charts-1.2.3.js"), "export {}").unwrap();
+        config.leptos.site_root = site_root.to_str().unwrap().into();
+        let ledger = Ledger::open(config.database_url().reveal(), &config.zone().unwrap()).await.unwrap();
+        let state = AppState {
+            ledger,
+            prices: PriceBook::builtin(),
+            clock: Clock::fixed_at(NOW_MS),
+            leptos_options: config.leptos.clone(),
+            config: Arc::new(config),
+        };
+        Self { router: router(state.clone(), AllowedHosts::of_loopback(3000)), state, _folder: folder }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(request(Method::GET, path, &[], Body::empty())).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.post_with(path, &[("content-type", "application/json")], body.to_string()).await
+    }
+
+    pub async fn post_with(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        self.send(request(Method::POST, path, headers, body.into())).await
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The input that a 400 blames.
+    pub fn blamed_field(&self) -> String {
+        assert_eq!(self.status, StatusCode::BAD_REQUEST, "{}", self.text());
+        self.json()["field"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// A request to this server, as a program sends it.
+pub fn request(method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(path);
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        request = request.header("host", HOST);
+    }
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(body).unwrap()
+}
