@@ -1,8 +1,9 @@
 //! Usage that a program reports itself, as `POST /api/analytics/usage` takes it: one JSON object becomes usage records,
 //! checked field by field. Pricing and storing is the recorder's, the HTTP around it `http::api::usage`'s.
 
-use super::provider::{self, ParsedUsage, UsageShape};
+use super::provider::{self, ParsedUsage, SubInference, UsageShape, anthropic};
 use crate::domain::price::{PriceBook, canonical_provider};
+use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{CallContext, CallOutcome, Source, UsageRecord, UserId};
 use chrono::DateTime;
 use serde_json::{Map, Value};
@@ -68,6 +69,8 @@ pub fn parse_event(item: &Value, user: &UserId, now_ms: i64, book: &PriceBook) -
     let at_ms = instant(fields, "occurredAt", now_ms)?.unwrap_or(now_ms);
     let input = priced_input(fields, book, at_ms, !outcome.success)?;
     let context = context(fields)?;
+    // Anthropic does not charge for a refusal without output.
+    let is_free = anthropic::is_free_refusal(outcome.stop_reason.as_deref(), &input.parsed.tokens);
     let call = UsageRecord {
         user_id: user.clone(),
         occurred_at_ms: at_ms,
@@ -77,7 +80,7 @@ pub fn parse_event(item: &Value, user: &UserId, now_ms: i64, book: &PriceBook) -
         is_sidechain: false,
         provider: input.provider,
         model: input.model,
-        tokens: input.parsed.tokens,
+        tokens: if is_free { TokenCounts::default() } else { input.parsed.tokens },
         has_usage: input.parsed.has_usage,
         is_estimated: !input.parsed.contradictions.is_empty(),
         web_search_count: input.parsed.web_search_count,
@@ -87,16 +90,8 @@ pub fn parse_event(item: &Value, user: &UserId, now_ms: i64, book: &PriceBook) -
         outcome,
         usage_json: given(fields, "usage").map(Value::to_string),
     };
-    let parts = input.parsed.sub_inferences.iter().enumerate().map(|(index, part)| UsageRecord {
-        dedup_key: format!("{}:{}:{index}", call.dedup_key, part.kind.name()),
-        part_of: Some(call.dedup_key.clone()),
-        model: part.model.clone().unwrap_or_else(|| call.model.clone()),
-        tokens: part.tokens,
-        web_search_count: 0,
-        usage_json: None,
-        ..call.clone()
-    });
-    let parts: Vec<UsageRecord> = parts.collect();
+    let parts: Vec<UsageRecord> =
+        input.parsed.sub_inferences.iter().enumerate().map(|(index, sub)| part_of(&call, index, sub)).collect();
     Ok(std::iter::once(call).chain(parts).collect())
 }
 
@@ -132,7 +127,7 @@ pub fn priced_input(
     let model = parsed.serving_model.clone().unwrap_or(model);
     let provider = named_provider
         .or_else(|| book.provider_of(&model, at_ms).map(str::to_owned))
-        .unwrap_or_else(|| provider_of_shape(shape).to_owned());
+        .unwrap_or_else(|| likely_provider(&model, shape).to_owned());
     Ok(PricedInput { provider, model, parsed })
 }
 
@@ -172,9 +167,33 @@ fn parse_usage(shape: UsageShape, usage: &Value) -> Result<ParsedUsage, FieldErr
     provider::parse_usage(shape, usage).map_err(|error| wrong(error.field, error.problem.to_string()))
 }
 
-/// The only shape that nobody copies is Gemini's; the others say nothing of who sent them.
-fn provider_of_shape(shape: Option<UsageShape>) -> &'static str {
-    if shape == Some(UsageShape::Gemini) { "google" } else { "unknown" }
+/// Who sent a usage object of a model that no card knows. The only shape that nobody copies is Gemini's.
+fn likely_provider(model: &str, shape: Option<UsageShape>) -> &'static str {
+    match shape {
+        Some(UsageShape::Gemini) => "google",
+        _ if model.to_ascii_lowercase().contains("claude") => "anthropic",
+        _ => "unknown",
+    }
+}
+
+/// A sub-inference as a record of its own, under the same keys as the log import gives it.
+fn part_of(call: &UsageRecord, index: usize, sub: &SubInference) -> UsageRecord {
+    let suffix = format!("{}:{index}", sub.kind.name());
+    UsageRecord {
+        dedup_key: format!("{}:{suffix}", call.dedup_key),
+        part_of: Some(call.dedup_key.clone()),
+        model: sub.model.clone().unwrap_or_else(|| call.model.clone()),
+        tokens: sub.tokens,
+        has_usage: true,
+        web_search_count: 0,
+        context: CallContext {
+            tools_used: Vec::new(),
+            message_id: call.context.message_id.as_ref().map(|id| format!("{id}:{suffix}")),
+            ..call.context.clone()
+        },
+        usage_json: None,
+        ..call.clone()
+    }
 }
 
 /// The reporter's own id first, then the provider's request id, by which telemetry and logs know the call too

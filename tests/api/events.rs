@@ -54,7 +54,7 @@ async fn range_and_model_limit_the_list_and_stay_in_the_next_page() {
 #[tokio::test]
 async fn an_unknown_event_is_not_found() {
     let server = TestServer::start().await;
-    for id in ["0193f1a0-0000-7000-8000-000000000000", "x", "%27%20OR%201%3D1"] {
+    for id in ["0193f1a0-0000-7000-8000-000000000000", "x", "%27%20OR%201%3D1", "%FF", "%00"] {
         let answer = server.get(&format!("{EVENTS}/{id}")).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND);
         assert!(answer.json()["error"].is_string());

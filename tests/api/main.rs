@@ -6,6 +6,7 @@ mod commands;
 mod events;
 mod guard;
 mod headers;
+mod lifecycle;
 mod limits;
 mod prices;
 mod server;

@@ -190,6 +190,32 @@ async fn what_is_wrong_is_named() {
 }
 
 #[tokio::test]
+async fn what_a_call_asked_of_other_models_is_priced_but_no_call_of_its_own() {
+    let server = TestServer::start().await;
+    let call = json!({ "model": "claude-haiku-4-5", "requestId": "req_1", "usage": {
+        "input_tokens": 1000, "output_tokens": 0,
+        "iterations": [{ "type": "advisor_message", "model": "claude-opus-5", "input_tokens": 1000, "output_tokens": 100 }] } });
+    let answer = server.post(USAGE, &call).await;
+    // Haiku: 1,000 × $1; the advisor, Opus: 1,000 × $5 + 100 × $25 per million.
+    assert_eq!(answer.json()["costNanoUsd"], 1_000_000);
+    let report = server.get("/api/analytics/tokens").await.json();
+    assert_eq!(report["summary"]["totalCalls"], 1);
+    assert_eq!(report["summary"]["totalCostNanoUsd"], 8_500_000);
+    let events = server.get("/api/analytics/events").await.json();
+    let parts = events["events"].as_array().unwrap().iter().filter(|event| event["isPart"] == true).count();
+    assert_eq!(parts, 1);
+    assert_eq!(server.post(USAGE, &call).await.json()["status"], "duplicate");
+}
+
+#[tokio::test]
+async fn a_refusal_without_output_is_free() {
+    let server = TestServer::start().await;
+    let refused = json!({ "model": "claude-haiku-4-5", "stopReason": "refusal",
+        "usage": { "input_tokens": 1000, "output_tokens": 0 } });
+    assert_eq!(server.post(USAGE, &refused).await.json()["costNanoUsd"], 0);
+}
+
+#[tokio::test]
 async fn what_is_no_event_is_refused() {
     let server = TestServer::start().await;
     for body in [json!([]), json!("call"), json!(null)] {

@@ -16,6 +16,14 @@ const FAILURES: [(u64, (u16, &str)); 4] = [
     (1, (400, "prompt is too long")),
 ];
 
+/// A made-up session.
+struct Session<'a> {
+    user: &'a UserId,
+    habit: &'a Habit,
+    model: Model,
+    id: String,
+}
+
 /// The calls of one session from `start_ms` on. Keys are left empty: they are given when all calls are in order.
 pub fn session_records(
     random: &mut Random,
@@ -24,23 +32,23 @@ pub fn session_records(
     model: Model,
     start_ms: i64,
 ) -> Vec<UsageRecord> {
-    let id = session_id(random);
-    let (calls, pause_ms) = match habit.work {
-        Work::Coding => (random.skewed(8, 70), (9_000, 75_000)),
-        Work::SubAgent => (random.skewed(4, 24), (3_000, 14_000)),
-        Work::Chat => (random.skewed(2, 12), (15_000, 120_000)),
-        Work::Nightly => (4, (1_000, 30_000)),
+    let session = Session { user, habit, model, id: session_id(random) };
+    let (calls, shortest_pause_ms, longest_pause_ms) = match habit.work {
+        Work::Coding => (random.skewed(8, 70), 9_000, 75_000),
+        Work::SubAgent => (random.skewed(4, 24), 3_000, 14_000),
+        Work::Chat => (random.skewed(2, 12), 15_000, 120_000),
+        Work::Nightly => (4, 1_000, 30_000),
     };
     let mut prompt = Prompt::new(random, habit.work);
     let mut at_ms = start_ms;
     (0..calls)
         .map(|_| {
-            at_ms += random.skewed(pause_ms.0, pause_ms.1) as i64;
+            at_ms += random.skewed(shortest_pause_ms, longest_pause_ms) as i64;
             if random.happens(FAILED_PERMILLE) {
-                failed_call(random, user, habit, model, &id, at_ms)
+                session.failed_call(random, at_ms)
             } else {
                 let tokens = prompt.next_call(random, model);
-                answered_call(random, user, habit, model, &id, at_ms, tokens)
+                session.answered_call(random, at_ms, tokens)
             }
         })
         .collect()
@@ -116,94 +124,78 @@ impl Prompt {
     }
 }
 
-fn answered_call(
-    random: &mut Random,
-    user: &UserId,
-    habit: &Habit,
-    model: Model,
-    session_id: &str,
-    at_ms: i64,
-    tokens: TokenCounts,
-) -> UsageRecord {
-    let first_token_ms = random.skewed(350, 4_000);
-    // Some 40 to 110 tokens a second.
-    let response_time_ms = first_token_ms + (tokens.output + tokens.thinking) * 1_000 / random.between(40, 110);
-    let tool = tool_of(random, habit.work);
-    let is_streamed = habit.work != Work::Nightly;
-    UsageRecord {
-        tokens,
-        web_search_count: u64::from(tool == Some("WebSearch")),
-        outcome: CallOutcome {
-            status_code: Some(200),
-            response_time_ms: is_streamed.then_some(response_time_ms),
-            first_token_ms: is_streamed.then_some(first_token_ms),
-            stop_reason: Some(stop_reason(model, tool.is_some()).into()),
-            ..CallOutcome::default()
-        },
-        context: CallContext {
-            tools_used: tool.map(str::to_owned).into_iter().collect(),
-            ..context_of(random, habit, session_id)
-        },
-        ..bare_call(user, habit, model, at_ms)
+impl Session<'_> {
+    fn answered_call(&self, random: &mut Random, at_ms: i64, tokens: TokenCounts) -> UsageRecord {
+        let first_token_ms = random.skewed(350, 4_000);
+        // Some 40 to 110 tokens a second.
+        let response_time_ms = first_token_ms + (tokens.output + tokens.thinking) * 1_000 / random.between(40, 110);
+        let tool = tool_of(random, self.habit.work);
+        let is_streamed = self.habit.work != Work::Nightly;
+        UsageRecord {
+            tokens,
+            web_search_count: u64::from(tool == Some("WebSearch")),
+            outcome: CallOutcome {
+                status_code: Some(200),
+                response_time_ms: is_streamed.then_some(response_time_ms),
+                first_token_ms: is_streamed.then_some(first_token_ms),
+                stop_reason: Some(stop_reason(self.model, tool.is_some()).into()),
+                ..CallOutcome::default()
+            },
+            context: CallContext { tools_used: tool.map(str::to_owned).into_iter().collect(), ..self.context(random) },
+            ..self.bare_call(at_ms)
+        }
     }
-}
 
-fn failed_call(
-    random: &mut Random,
-    user: &UserId,
-    habit: &Habit,
-    model: Model,
-    session_id: &str,
-    at_ms: i64,
-) -> UsageRecord {
-    let (status_code, message) = *random.pick_weighted(&FAILURES);
-    UsageRecord {
-        has_usage: false,
-        outcome: CallOutcome {
-            success: false,
-            status_code: Some(status_code),
-            error_message: Some(message.into()),
-            response_time_ms: Some(random.skewed(120, 30_000)),
-            ..CallOutcome::default()
-        },
-        context: context_of(random, habit, session_id),
-        ..bare_call(user, habit, model, at_ms)
+    fn failed_call(&self, random: &mut Random, at_ms: i64) -> UsageRecord {
+        let (status_code, message) = *random.pick_weighted(&FAILURES);
+        UsageRecord {
+            has_usage: false,
+            outcome: CallOutcome {
+                success: false,
+                status_code: Some(status_code),
+                error_message: Some(message.into()),
+                response_time_ms: Some(random.skewed(120, 30_000)),
+                ..CallOutcome::default()
+            },
+            context: self.context(random),
+            ..self.bare_call(at_ms)
+        }
     }
-}
 
-fn bare_call(user: &UserId, habit: &Habit, model: Model, at_ms: i64) -> UsageRecord {
-    let service_tier = if habit.work == Work::Nightly { "batch" } else { "standard" };
-    UsageRecord {
-        user_id: user.clone(),
-        occurred_at_ms: at_ms,
-        source: Source::Demo,
-        dedup_key: String::new(),
-        part_of: None,
-        is_sidechain: false,
-        provider: model.provider.into(),
-        model: model.id.into(),
-        tokens: TokenCounts::default(),
-        has_usage: true,
-        is_estimated: false,
-        web_search_count: 0,
-        terms: ServiceTerms { service_tier: Some(service_tier.into()), ..ServiceTerms::default() },
-        api_key_id: None,
-        context: CallContext::default(),
-        outcome: CallOutcome::default(),
-        usage_json: None,
+    fn bare_call(&self, at_ms: i64) -> UsageRecord {
+        let service_tier = if self.habit.work == Work::Nightly { "batch" } else { "standard" };
+        UsageRecord {
+            user_id: self.user.clone(),
+            occurred_at_ms: at_ms,
+            source: Source::Demo,
+            dedup_key: String::new(),
+            part_of: None,
+            is_sidechain: false,
+            provider: self.model.provider.into(),
+            model: self.model.id.into(),
+            tokens: TokenCounts::default(),
+            has_usage: true,
+            is_estimated: false,
+            web_search_count: 0,
+            terms: ServiceTerms { service_tier: Some(service_tier.into()), ..ServiceTerms::default() },
+            api_key_id: None,
+            context: CallContext::default(),
+            outcome: CallOutcome::default(),
+            usage_json: None,
+        }
     }
-}
 
-fn context_of(random: &mut Random, habit: &Habit, session_id: &str) -> CallContext {
-    let is_chat = habit.work == Work::Chat;
-    CallContext {
-        conversation_id: is_chat.then(|| format!("conv-{}", &session_id[..8])),
-        agent_slug: habit.agent.map(str::to_owned),
-        session_id: (!is_chat).then(|| session_id.to_owned()),
-        project: Some(habit.project.into()),
-        tools_used: Vec::new(),
-        request_id: Some(format!("req_demo_{:016x}", random.next())),
-        message_id: None,
+    fn context(&self, random: &mut Random) -> CallContext {
+        let is_chat = self.habit.work == Work::Chat;
+        CallContext {
+            conversation_id: is_chat.then(|| format!("conv-{}", &self.id[..8])),
+            agent_slug: self.habit.agent.map(str::to_owned),
+            session_id: (!is_chat).then(|| self.id.clone()),
+            project: Some(self.habit.project.into()),
+            tools_used: Vec::new(),
+            request_id: Some(format!("req_demo_{:016x}", random.next())),
+            message_id: None,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::http::error::ApiError;
 use crate::http::state::AppState;
 use crate::ledger::EventFilter;
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
@@ -72,7 +73,12 @@ pub async fn list(State(state): State<AppState>, params: Params) -> Result<Json<
     Ok(Json(EventList { events: page.events.into_iter().map(EventAnswer::from).collect(), next }))
 }
 
-pub async fn show(State(state): State<AppState>, Path(id): Path<String>) -> Result<Json<EventAnswer>, ApiError> {
+pub async fn show(
+    State(state): State<AppState>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<EventAnswer>, ApiError> {
+    // What cannot be an id is the id of nothing.
+    let Path(id) = id.map_err(|_| ApiError::NotFound)?;
     let event = state.ledger.event(&current_scope(), &id).await?;
     event.map(|event| Json(event.into())).ok_or(ApiError::NotFound)
 }

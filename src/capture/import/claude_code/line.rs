@@ -2,6 +2,8 @@
 //! so they are never in memory as values, let alone kept.
 
 use crate::capture::provider::{SubInference, anthropic};
+use crate::domain::price::PriceBook;
+use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{CallContext, CallOutcome, Source, UsageRecord, UserId};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -153,17 +155,19 @@ fn read_message(entry: Entry, user: &UserId) -> Result<Line, LineError> {
     let parsed = anthropic::parse_usage(&usage).map_err(|error| LineError::ImpossibleCount(error.field))?;
     // After a fallback the model that answered is not the one that was asked.
     let model = parsed.serving_model.unwrap_or(model);
+    let at_ms = entry.timestamp.as_deref().and_then(timestamp_ms).ok_or(LineError::NoTimestamp)?;
+    let is_free = anthropic::is_free_refusal(message.stop_reason.as_deref(), &parsed.tokens);
     let usage_json = Some(usage.to_string()).filter(|json| json.len() <= MAX_USAGE_JSON_BYTES);
     let record = UsageRecord {
         user_id: user.clone(),
-        occurred_at_ms: entry.timestamp.as_deref().and_then(timestamp_ms).ok_or(LineError::NoTimestamp)?,
+        occurred_at_ms: at_ms,
         source: Source::Import,
         dedup_key,
         part_of: None,
         is_sidechain: entry.is_sidechain == Some(true),
-        provider: provider_of(&model).into(),
+        provider: provider_of(&model, at_ms),
         model,
-        tokens: parsed.tokens,
+        tokens: if is_free { TokenCounts::default() } else { parsed.tokens },
         has_usage: parsed.has_usage,
         is_estimated: !parsed.contradictions.is_empty(),
         web_search_count: parsed.web_search_count,
@@ -193,7 +197,7 @@ fn part_of(parent: &UsageRecord, index: usize, sub: SubInference) -> UsageRecord
     UsageRecord {
         dedup_key: format!("{}:{suffix}", parent.dedup_key),
         part_of: Some(parent.dedup_key.clone()),
-        provider: provider_of(&model).into(),
+        provider: provider_of(&model, parent.occurred_at_ms),
         model,
         tokens: sub.tokens,
         has_usage: true,
@@ -242,10 +246,12 @@ fn folder_name(path: &str) -> Option<String> {
     (name.len() <= MAX_NAME_BYTES).then(|| name.into())
 }
 
-/// Who answered, as far as the model's name tells. Claude Code talks to Anthropic unless it was pointed elsewhere.
-fn provider_of(model: &str) -> &'static str {
-    const PREFIXES: [(&str, &str); 4] = [("gpt-", "openai"), ("o3", "openai"), ("o4", "openai"), ("gemini-", "google")];
-    PREFIXES.iter().find(|(prefix, _)| model.starts_with(prefix)).map_or("anthropic", |(_, provider)| provider)
+/// Who answered. Claude Code talks to Anthropic unless it was pointed elsewhere, which only the model's name tells.
+fn provider_of(model: &str, at_ms: i64) -> String {
+    if model.contains("claude") {
+        return "anthropic".into();
+    }
+    PriceBook::builtin().provider_of(model, at_ms).unwrap_or("anthropic").into()
 }
 
 impl From<serde_json::Error> for LineError {

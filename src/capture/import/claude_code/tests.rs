@@ -292,6 +292,18 @@ fn a_line_with_endless_names_is_broken_not_kept() {
     assert!(matches!(other, Line::Other), "lines of other kinds may have any shape");
 }
 
+#[test]
+fn a_refusal_before_any_output_is_a_call_that_costs_nothing() {
+    let line = |output: u64| {
+        let line = format!(
+            r#"{{"type":"assistant","timestamp":"2026-08-22T10:00:00Z","requestId":"r","message":{{"model":"claude-opus-5","stop_reason":"refusal","usage":{{"input_tokens":9,"output_tokens":{output}}}}}}}"#
+        );
+        read(line.as_bytes()).0.remove(0)
+    };
+    assert!(line(0).tokens.is_empty() && line(0).has_usage);
+    assert_eq!(billed(&line(1)), tokens(9, [0, 0], 0, 1));
+}
+
 /// A log of any length that never is in memory.
 struct EndlessLog {
     calls_left: u64,
