@@ -9,7 +9,7 @@ const EVENTS: &str = "/api/analytics/events";
 async fn with_five_events() -> TestServer {
     let server = TestServer::start().await;
     let event = |day: u32| {
-        json!({ "model": if day % 2 == 0 { "gpt-5" } else { "claude-sonnet-4-20250514" }, "conversationId": day.to_string(),
+        json!({ "model": if day.is_multiple_of(2) { "gpt-5" } else { "claude-sonnet-4-20250514" }, "conversationId": day.to_string(),
             "usage": { "input_tokens": 10, "output_tokens": 1 }, "occurredAt": format!("2026-11-{day:02}T12:00:00Z") })
     };
     let events: Vec<Value> = (11..=15).map(event).collect();
