@@ -1,9 +1,17 @@
-//! The widgets of the Overview: each shows one part of an answer. They are given figures and never fetch any.
+//! The widgets of the pages: each shows one part of an answer. They are given figures and never fetch any.
 
 pub mod alerts_strip;
 pub mod budget_card;
+pub mod budget_form;
+pub mod call_form;
 pub mod cost_by_model;
 pub mod first_start;
+pub mod month_elsewhere;
+pub mod log_import;
+pub mod price_book;
+pub mod quote_table;
+pub mod sample_data;
+pub mod usage_snippets;
 pub mod forecast_card;
 pub mod headline;
 pub mod heat_map;

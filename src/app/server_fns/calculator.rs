@@ -129,6 +129,18 @@ pub async fn get_price_cards(search: String, models: Vec<String>) -> Result<Pric
     Ok(card::find(&state.prices, &search, &quote::bounded(models), state.clock.now_ms()))
 }
 
+/// Names to suggest: the models that were called, then those that their makers price today.
+///
+/// # Errors
+/// When the ledger cannot be read.
+#[server(prefix = "/_fn", input = Json)]
+pub async fn get_model_names() -> Result<Vec<String>, AppError> {
+    use crate::domain::usage::{Scope, UserId};
+    let state = expect_context::<crate::http::state::AppState>();
+    let called = state.ledger.models(&Scope::User(UserId::owner())).await.map_err(super::error::refuse)?;
+    Ok(card::names(&state.prices, called, state.clock.now_ms()))
+}
+
 #[cfg(feature = "ssr")]
 mod quote {
     use super::{ModelQuote, QuoteCard};
@@ -198,6 +210,17 @@ mod card {
             total: book.len() as u64,
             cards: found.into_iter().take(MOST_ROWS).map(|card| row(card, now_ms)).collect(),
         }
+    }
+
+    pub(super) fn names(book: &PriceBook, called: Vec<String>, now_ms: i64) -> Vec<String> {
+        let mut names = called;
+        for provider in ["", "anthropic", "openai", "google"] {
+            let filter = CardFilter { provider: Some(provider.into()), at_ms: Some(now_ms), ..CardFilter::default() };
+            let listed = book.cards(&filter).into_iter().map(|card| card.model.clone());
+            let new: Vec<String> = listed.filter(|name| !names.contains(name)).collect();
+            names.extend(new);
+        }
+        names
     }
 
     /// The makers' own lists answer more questions than those who resell them.

@@ -52,6 +52,9 @@ impl ImportJobs {
         self.start(|job| async move {
             let on_progress = |progress| job.report(progress);
             let imported = import_claude_code_logs(&ledger, &book, &user, roots, on_progress).await;
+            if let Err(error) = &imported {
+                tracing::error!(%error, "the import of Claude Code logs stopped");
+            }
             job.finish(imported.map_err(|error| error.to_string()));
         })
     }
