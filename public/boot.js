@@ -2,6 +2,7 @@
 // clicks, focuses and opens what is in the page; what a key means stands there, in `data-key`.
 (() => {
   const root = document.documentElement;
+  root.dataset.scripts = "on";
 
   function setTheme(theme) {
     root.dataset.theme = theme;
@@ -25,7 +26,7 @@
     closePopovers(event.target);
   });
 
-  document.addEventListener("submit", () => closePopovers(null));
+  document.addEventListener("submit", () => closePopovers(null), true);
 
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") closePopovers(null);

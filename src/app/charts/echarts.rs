@@ -171,3 +171,15 @@ fn object<const N: usize>(entries: [(&str, JsValue); N]) -> Result<JsValue, JsVa
     }
     Ok(object.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn the_bundle_is_where_the_page_looks_for_it() {
+        let file = format!("{}/public{BUNDLE_PATH}", env!("CARGO_MANIFEST_DIR"));
+        assert!(Path::new(&file).is_file(), "{file}: run scripts/echarts/bundle.mjs and name its version here");
+    }
+}

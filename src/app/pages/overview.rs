@@ -126,6 +126,7 @@ fn Figures(
 ) -> impl IntoView {
     let report: Signal<UsageReport> = Memo::new(move |_| answer.with(|answer| answer.report.clone())).into();
     let compare = move || address.with(|address| address.question.compare);
+    let is_filtered = move || address.with(|address| address.question.model.is_some());
     let stale = move || {
         failure.get().map(|error| {
             let message = format!("{error} The figures below are the ones from before.");
@@ -138,7 +139,7 @@ fn Figures(
         <Headline answer/>
         <ModelFilter address answer/>
         <AlertsStrip report/>
-        <BudgetCard report/>
+        <BudgetCard report is_filtered/>
         <MetricCards report compare/>
         <div class="cards">
             <UsageOverTime report address/>
@@ -190,7 +191,10 @@ fn Failure(error: AppError) -> impl IntoView {
         AppError::Invalid { .. } => ("This address asks for something unclear", ""),
         AppError::NotFound => ("There is nothing at this address", ""),
         AppError::Unavailable => ("The figures are out of reach", "What was recorded is safe. Try again in a moment."),
-        AppError::Internal { .. } => ("The figures could not be worked out", "What was recorded is safe. The server's log says more under this id."),
+        AppError::Internal { .. } => (
+            "The figures could not be worked out",
+            "What was recorded is safe. The server's log says more under this id.",
+        ),
     };
     view! {
         <section class="blank-page" role="alert">

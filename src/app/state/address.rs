@@ -2,6 +2,9 @@
 //! shared link therefore always show the same thing.
 
 use crate::domain::query::{QueryError, Range, UsageQuery};
+use leptos::prelude::WithUntracked;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::{use_location, use_navigate};
 use leptos_router::params::ParamsMap;
 
 /// A column that the model table can be sorted by.
@@ -118,6 +121,16 @@ impl OverviewAddress {
     }
 }
 
+/// Goes to an address on the page that is being shown, without scrolling it.
+pub fn use_go_to() -> impl Fn(&OverviewAddress) + Clone + Send + Sync {
+    let path = use_location().pathname;
+    let navigate = use_navigate();
+    move |address| {
+        let href = path.with_untracked(|path| address.href(path));
+        navigate(&href, NavigateOptions { scroll: false, ..NavigateOptions::default() });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,7 +145,8 @@ mod tests {
 
     #[test]
     fn an_address_reads_back_as_it_was_written() {
-        let address = OverviewAddress::from_params(&params(&[("range", "week"), ("model", "opus"), ("sort", "calls-asc")]));
+        let address =
+            OverviewAddress::from_params(&params(&[("range", "week"), ("model", "opus"), ("sort", "calls-asc")]));
         let address = address.expect("a good address");
         assert_eq!(address.href("/"), "/?range=week&model=opus&sort=calls-asc");
         assert_eq!(OverviewAddress::default().href("/"), "/");

@@ -92,7 +92,14 @@ mod tests {
     use super::*;
 
     fn alert(level: AlertLevel, threshold: u32) -> BudgetAlert {
-        BudgetAlert { level, threshold, current_spend: 9_500, budget_limit: 10_000, percent_used: 95.0, message: String::new() }
+        BudgetAlert {
+            level,
+            threshold,
+            current_spend: 9_500,
+            budget_limit: 10_000,
+            percent_used: 95.0,
+            message: String::new(),
+        }
     }
 
     #[test]

@@ -10,8 +10,9 @@ use crate::domain::money::NanoUsd;
 use crate::domain::report::UsageReport;
 use leptos::prelude::*;
 
+/// `is_filtered`: the rest of the page shows some models only; the budget never does, and then says so.
 #[component]
-pub fn BudgetCard(report: Signal<UsageReport>) -> impl IntoView {
+pub fn BudgetCard(report: Signal<UsageReport>, #[prop(into)] is_filtered: Signal<bool>) -> impl IntoView {
     let title = Signal::derive(move || report.with(|report| title_of(report.budget.as_ref())));
     let pill = move || {
         report.with(|report| {
@@ -25,7 +26,8 @@ pub fn BudgetCard(report: Signal<UsageReport>) -> impl IntoView {
             None => view! { <CardEmpty message="No budget is set."/> }.into_any(),
         })
     };
-    view! { <Card id="budget" title class="budget" aside=move || pill>{content}</Card> }
+    let scope = move || is_filtered.get().then(|| view! { <span class="quiet budget-scope">"all models"</span> });
+    view! { <Card id="budget" title class="budget" aside=move || view! { {scope}{pill} }>{content}</Card> }
 }
 
 #[component]

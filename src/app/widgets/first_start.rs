@@ -4,8 +4,16 @@ use crate::app::kit::icon::{Icon, IconView};
 use leptos::prelude::*;
 
 const WAYS: [(&str, &str, &str); 4] = [
-    ("/start#gateway", "Point a client at it", "Set ANTHROPIC_BASE_URL, and every call of an SDK or of Claude Code is counted as it happens."),
-    ("/start#import", "Import Claude Code logs", "Reads the logs that Claude Code has already written on this machine."),
+    (
+        "/start#gateway",
+        "Point a client at it",
+        "Set ANTHROPIC_BASE_URL, and every call of an SDK or of Claude Code is counted as it happens.",
+    ),
+    (
+        "/start#import",
+        "Import Claude Code logs",
+        "Reads the logs that Claude Code has already written on this machine.",
+    ),
     ("/start#api", "Post usage yourself", "One HTTP request per call, or a thousand at once, from any language."),
     ("/start#sample", "Look around first", "Loads sample data, and takes every trace of it out again when you ask."),
 ];

@@ -1,7 +1,7 @@
 //! When the money goes: spend by hour of the week. It is fetched by itself, so it can fail by itself.
 
 use crate::app::charts::{ChartData, ChartFigure, ChartHeight};
-use crate::app::kit::card::Panel;
+use crate::app::kit::card::{CardEmpty, Panel};
 use crate::app::server_fns::error::AppError;
 use crate::domain::heat_map::HeatMap;
 use leptos::prelude::*;
@@ -11,12 +11,17 @@ use leptos::prelude::*;
 pub fn HeatMapCard(#[prop(into)] heat_map: Signal<Option<Result<HeatMap, AppError>>>) -> impl IntoView {
     let is_ready = Memo::new(move |_| heat_map.with(|answer| matches!(answer, Some(Ok(_)))));
     let data = Signal::derive(move || heat_map.with(|answer| chart_data(answer.as_ref())));
-    let content = move || match is_ready.get() {
-        true => Ok(Some(view! { <ChartFigure id="heat-map-chart" title="Hours of the week" data height=ChartHeight::Middle/> })),
-        false => heat_map.with(|answer| match answer {
+    let content = move || {
+        if is_ready.get() {
+            return Ok(
+                view! { <ChartFigure id="heat-map-chart" title="Hours of the week" data height=ChartHeight::Middle/> }
+                    .into_any(),
+            );
+        }
+        heat_map.with(|answer| match answer {
             Some(Err(error)) => Err(error.clone()),
-            _ => Ok(None),
-        }),
+            _ => Ok(view! { <CardEmpty message="Adding up the hours of the week"/> }.into_any()),
+        })
     };
     view! {
         <Panel id="heat-map" class="span-6">{content}</Panel>

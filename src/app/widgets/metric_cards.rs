@@ -37,7 +37,9 @@ const METRICS: [Metric; 4] = [
         exact: |summary| group_thousands(summary.total_calls),
         value: |summary| summary.total_calls as f64,
         run: |point| point.calls as f64,
-        remark: |summary| (summary.failed_calls > 0).then(|| format!("{} failed", group_thousands(summary.failed_calls))),
+        remark: |summary| {
+            (summary.failed_calls > 0).then(|| format!("{} failed", group_thousands(summary.failed_calls)))
+        },
     },
     Metric {
         label: "Total tokens",
@@ -53,7 +55,9 @@ const METRICS: [Metric; 4] = [
         exact: |summary| format!("${}", summary.avg_cost_per_call_usd),
         value: |summary| summary.avg_cost_per_call_nano_usd.to_chart_usd(),
         run: |point| if point.calls == 0 { 0.0 } else { point.cost_nano_usd.to_chart_usd() / point.calls as f64 },
-        remark: |summary| (summary.total_calls > 0).then(|| format!("{} tokens per call", format_tokens(summary.avg_tokens_per_call))),
+        remark: |summary| {
+            (summary.total_calls > 0).then(|| format!("{} tokens per call", format_tokens(summary.avg_tokens_per_call)))
+        },
     },
 ];
 
@@ -67,10 +71,13 @@ pub fn MetricCards(report: Signal<UsageReport>, #[prop(into)] compare: Signal<bo
 #[component]
 fn MetricCard(metric: Metric, report: Signal<UsageReport>, compare: Signal<bool>) -> impl IntoView {
     let summary = move |say: fn(&Summary) -> String| report.with(|report| say(&report.summary));
-    let run = Signal::derive(move || report.with(|report| report.time_series.iter().map(metric.run).collect::<Vec<f64>>()));
+    let run =
+        Signal::derive(move || report.with(|report| report.time_series.iter().map(metric.run).collect::<Vec<f64>>()));
     let before = move || {
         let before = report.with(|report| report.summary.previous.as_deref().map(metric.shown));
-        before.filter(|_| compare.get()).map(|before| view! { <span class="metric-before">{format!("{before} before")}</span> })
+        before
+            .filter(|_| compare.get())
+            .map(|before| view! { <span class="metric-before">{format!("{before} before")}</span> })
     };
     view! {
         <div class="metric">
@@ -94,8 +101,10 @@ fn change_of(metric: &Metric, now: &Summary) -> Option<Change> {
 
 /// Unknown is not zero: a total says so when part of it is missing or a guess.
 fn cost_remark(summary: &Summary) -> Option<String> {
-    let unpriced = (summary.unpriced_calls > 0).then(|| format!("{} unpriced", counted(summary.unpriced_calls, "call", "calls")));
-    let estimated = (summary.estimated_calls > 0).then(|| format!("{} estimated", group_thousands(summary.estimated_calls)));
+    let unpriced =
+        (summary.unpriced_calls > 0).then(|| format!("{} unpriced", counted(summary.unpriced_calls, "call", "calls")));
+    let estimated =
+        (summary.estimated_calls > 0).then(|| format!("{} estimated", group_thousands(summary.estimated_calls)));
     let remarks: Vec<String> = unpriced.into_iter().chain(estimated).collect();
     (!remarks.is_empty()).then(|| remarks.join(" · "))
 }

@@ -3,9 +3,10 @@
 use super::Answer;
 use super::range_switch::HiddenParams;
 use crate::app::kit::icon::{Icon, IconView};
-use crate::app::state::address::OverviewAddress;
+use crate::app::state::address::{OverviewAddress, use_go_to};
+use leptos::ev::SubmitEvent;
+use leptos::html::Input;
 use leptos::prelude::*;
-use leptos_router::components::Form;
 use leptos_router::hooks::use_location;
 
 /// More chips than this would wrap into a wall; the field finds the rest.
@@ -38,19 +39,28 @@ pub fn ModelFilter(address: Signal<OverviewAddress>, answer: Signal<Answer>) -> 
             }
         })
     };
+    let field = NodeRef::<Input>::new();
+    let go_to = use_go_to();
+    let filter = move |event: SubmitEvent| {
+        let Some(field) = field.get_untracked() else { return };
+        let model = field.value().trim().to_owned();
+        event.prevent_default();
+        field.set_value("");
+        go_to(&address.with_untracked(|address| address.with_model((!model.is_empty()).then_some(model))));
+    };
     view! {
         <div class="filters" role="group" aria-label="Models">
             {chosen_chip}
             {chips}
-            <Form method="GET" action=move || path.get() noscroll=true>
+            <form method="get" action=move || path.get() on:submit=filter>
                 <HiddenParams without=&["model"]/>
                 <label class="search">
                     <IconView icon=Icon::Search/>
                     <span class="visually-hidden">"Filter by model"</span>
-                    <input type="search" name="model" placeholder="Filter by model" maxlength="200" data-key="/" autocomplete="off"/>
+                    <input type="search" name="model" placeholder="Filter by model" maxlength="200" data-key="/" autocomplete="off" node_ref=field/>
                     <kbd aria-hidden="true">"/"</kbd>
                 </label>
-            </Form>
+            </form>
         </div>
     }
     .into_any()

@@ -25,7 +25,7 @@ pub fn ModelTable(report: Signal<UsageReport>, address: Signal<OverviewAddress>)
             sorted(&report.models, order()).iter().map(row).collect_view()
         });
         view! {
-            <div class="table-box" tabindex="0" role="region" aria-labelledby="models-title">
+            <div class="table-box" tabindex="0" role="region" aria-label="Figures by model">
                 <table class="model-table">
                     <thead>
                         <tr>{ModelColumn::ALL.map(|column| view! { <ColumnHead column address/> }).into_iter().collect_view()}</tr>
@@ -46,9 +46,8 @@ pub fn ModelTable(report: Signal<UsageReport>, address: Signal<OverviewAddress>)
 #[component]
 fn ColumnHead(column: ModelColumn, address: Signal<OverviewAddress>) -> impl IntoView {
     let path = use_location().pathname;
-    let href = move || {
-        address.with(|address| path.with(|path| address.with_order(address.order.clicked(column)).href(path)))
-    };
+    let href =
+        move || address.with(|address| path.with(|path| address.with_order(address.order.clicked(column)).href(path)));
     let sorting = move || match address.with(|address| address.order) {
         ModelOrder { column: sorted, .. } if sorted != column => None,
         ModelOrder { ascending: true, .. } => Some("ascending"),
@@ -88,7 +87,7 @@ fn ModelRow(model: ModelUsage, colour: usize) -> impl IntoView {
         <tr>
             <th scope="row">
                 <span class="model-name">
-                    <svg class="swatch" width="8" height="8" aria-hidden="true"><rect class=format!("fill-series-{}", colour + 1) width="8" height="8" rx="2"></rect></svg>
+                    <span class=format!("swatch swatch-{}", colour + 1) aria-hidden="true"></span>
                     <span>{model.model.clone()}</span>
                 </span>
                 <span class="model-provider quiet">{model.provider.clone()}</span>

@@ -3,10 +3,12 @@
 
 use crate::app::format::short_date;
 use crate::app::kit::icon::{Icon, IconView};
-use crate::app::state::address::OverviewAddress;
+use crate::app::state::address::{OverviewAddress, use_go_to};
 use crate::domain::query::Range;
+use chrono::NaiveDate;
+use leptos::ev::SubmitEvent;
+use leptos::html::Input;
 use leptos::prelude::*;
-use leptos_router::components::Form;
 use leptos_router::hooks::{use_location, use_query_map};
 
 const PRESETS: [(Range, &str, &str); 4] =
@@ -48,6 +50,14 @@ fn CustomRange(address: Signal<OverviewAddress>) -> impl IntoView {
         Some((from, to)) => format!("{} – {}", short_date(from), short_date(to)),
         None => "Custom".into(),
     };
+    let (from_input, to_input) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
+    let go_to = use_go_to();
+    let show = move |event: SubmitEvent| {
+        if let (Some(from), Some(to)) = (date_in(from_input), date_in(to_input)) {
+            event.prevent_default();
+            go_to(&address.with_untracked(|address| address.with_range(Range::Custom { from, to })));
+        }
+    };
     let from = move || dates().map(|(from, _)| from.to_string());
     let to = move || dates().map(|(_, to)| to.to_string());
     view! {
@@ -57,16 +67,20 @@ fn CustomRange(address: Signal<OverviewAddress>) -> impl IntoView {
                 {label}
             </summary>
             <div class="popover-body">
-                <Form method="GET" action=move || path.get() noscroll=true>
+                <form method="get" action=move || path.get() on:submit=show>
                     <HiddenParams without=&["range", "from", "to", "aggregation"]/>
-                    <label class="field">"From"<input type="date" name="from" required=true value=from/></label>
-                    <label class="field">"To, inclusive"<input type="date" name="to" required=true value=to/></label>
+                    <label class="field">"From"<input type="date" name="from" required=true value=from node_ref=from_input/></label>
+                    <label class="field">"To, inclusive"<input type="date" name="to" required=true value=to node_ref=to_input/></label>
                     <button class="button">"Show"</button>
-                </Form>
+                </form>
             </div>
         </details>
     }
     .into_any()
+}
+
+fn date_in(input: NodeRef<Input>) -> Option<NaiveDate> {
+    input.get_untracked()?.value().parse().ok()
 }
 
 /// A link that switches the comparison with the period before on and off.
@@ -74,7 +88,8 @@ fn CustomRange(address: Signal<OverviewAddress>) -> impl IntoView {
 pub fn CompareToggle(address: Signal<OverviewAddress>) -> impl IntoView {
     let path = use_location().pathname;
     let is_on = move || address.with(|address| address.question.compare);
-    let href = move || address.with(|address| path.with(|path| address.with_compare(!address.question.compare).href(path)));
+    let href =
+        move || address.with(|address| path.with(|path| address.with_compare(!address.question.compare).href(path)));
     view! {
         <a class="toggle" href=href data-key="c" data-noscroll="" role="switch" aria-checked=move || is_on().to_string()>
             <span class="toggle-track" aria-hidden="true"></span>

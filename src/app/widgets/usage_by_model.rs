@@ -10,7 +10,7 @@ pub fn UsageByModel(report: Signal<UsageReport>) -> impl IntoView {
     let data = Signal::derive(move || report.with(|report| ChartData::UsageByModel(report.model_breakdown.clone())));
     view! {
         <Panel id="usage-by-model" class="span-4">
-            <ChartFigure id="usage-by-model-chart" title="Usage by model" data height=ChartHeight::Tall/>
+            <ChartFigure id="usage-by-model-chart" title="Usage by model" data height=ChartHeight::Low/>
         </Panel>
     }
 }

@@ -2,18 +2,15 @@
 
 use crate::app::charts::{ChartData, ChartFigure, ChartHeight};
 use crate::app::kit::card::Panel;
-use crate::app::state::address::OverviewAddress;
+use crate::app::state::address::{OverviewAddress, use_go_to};
 use crate::domain::query::{Aggregation, Range};
 use crate::domain::report::UsageReport;
 use chrono::{Days, Months, NaiveDate};
 use leptos::prelude::*;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::{use_location, use_navigate};
 
 #[component]
 pub fn UsageOverTime(report: Signal<UsageReport>, address: Signal<OverviewAddress>) -> impl IntoView {
-    let path = use_location().pathname;
-    let navigate = use_navigate();
+    let go_to = use_go_to();
     let data = Signal::derive(move || report.with(|report| ChartData::UsageOverTime(report.time_series.clone())));
     let look_into = move |index: u32| {
         let range = report.with_untracked(|report| {
@@ -21,8 +18,7 @@ pub fn UsageOverTime(report: Signal<UsageReport>, address: Signal<OverviewAddres
             bucket_range(&point.date, report.aggregation)
         });
         if let Some(range) = range {
-            let href = address.with_untracked(|address| path.with_untracked(|path| address.with_range(range).href(path)));
-            navigate(&href, NavigateOptions { scroll: false, ..NavigateOptions::default() });
+            go_to(&address.with_untracked(|address| address.with_range(range)));
         }
     };
     view! {
