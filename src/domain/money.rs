@@ -131,7 +131,9 @@ pub fn ungrouped(number: &str) -> Option<String> {
     let first = groups.next()?;
     let is_number = |group: &str| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit());
     let is_grouped = number.contains(',');
-    let fits = is_number(first) && (!is_grouped || first.len() <= 3) && groups.all(|group| is_number(group) && group.len() == 3);
+    let fits = is_number(first)
+        && (!is_grouped || first.len() <= 3)
+        && groups.all(|group| is_number(group) && group.len() == 3);
     fits.then(|| number.replace(',', ""))
 }
 
@@ -200,7 +202,8 @@ mod tests {
         ] {
             assert_eq!(parse_cents(text), Ok(cents), "{text}");
         }
-        for text in ["", "$", "-5", "+5", "1e3", "five", "12,50", "1,00", "1234,567", ".5", "5.", "1.2.3", "1 000", "٣"] {
+        for text in ["", "$", "-5", "+5", "1e3", "five", "12,50", "1,00", "1234,567", ".5", "5.", "1.2.3", "1 000", "٣"]
+        {
             assert_eq!(parse_cents(text), Err(AmountError::NotAnAmount), "{text}");
         }
         assert_eq!(parse_cents("0.005"), Err(AmountError::TooFine));

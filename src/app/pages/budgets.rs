@@ -63,7 +63,7 @@ fn Standing(report: Resource<Result<UsageReport, AppError>>) -> impl IntoView {
             let standing = kept.get_untracked().map(|first| {
                 let report = Signal::derive(move || kept.get().unwrap_or_else(|| first.clone()));
                 let budget_alerts = Signal::derive(move || UsageReport { anomalies: Vec::new(), ..report.get() });
-                view! { <AlertsStrip report=budget_alerts/><BudgetCard report/> }
+                view! { <AlertsStrip report=budget_alerts/><BudgetCard report is_filtered=false/> }
             });
             return standing.into_any();
         }

@@ -21,7 +21,8 @@ pub fn Calculator() -> impl IntoView {
     let search = Memo::new(move |_| address.with(|address| address.search.clone()));
 
     let names = Resource::new(|| (), |()| get_model_names());
-    let quotes = Resource::new(move || address.get(), |address| async move { (address.clone(), get_quotes(address).await) });
+    let quotes =
+        Resource::new(move || address.get(), |address| async move { (address.clone(), get_quotes(address).await) });
     let month = Resource::new(move || models.get(), get_month_elsewhere);
     let cards = Resource::new(move || (search.get(), models.get()), |(search, models)| get_price_cards(search, models));
 
@@ -35,10 +36,10 @@ pub fn Calculator() -> impl IntoView {
                 {move || quotes.get().map(|(address, quotes)| view! { <QuoteHeadline address quotes=quotes.unwrap_or_default()/> })}
             </Transition>
             <div class="cards">
-                <Transition fallback=|| view! { <CardSkeleton class="span-4"/> }>
+                <Transition fallback=|| view! { <CardSkeleton/> }>
                     {move || names.get().map(|names| view! { <CallForm address names=names.unwrap_or_default()/> })}
                 </Transition>
-                <Card id="quotes" title="This call on each model" class="span-8"
+                <Card id="quotes" title="This call on each model"
                     aside=|| view! { <span class="quiet">"Prices of today"</span> }>
                     <Transition fallback=|| ()>
                         {move || quotes.get().map(|(address, quotes)| match quotes {

@@ -66,9 +66,14 @@ fn WaysIn(
     let imported = Memo::new(move |_| kept.with(|kept| kept.as_ref().and_then(|kept| kept.imported.clone())));
     let posted = Memo::new(move |_| kept.with(|kept| kept.as_ref().and_then(|kept| kept.posted.clone())));
     let sample = Memo::new(move |_| kept.with(|kept| kept.as_ref().and_then(|kept| kept.sample.clone())));
-    let state = Memo::new(move |_| kept.with(|kept| kept.as_ref().map_or(ImportState::Idle, |kept| kept.import.clone())));
+    let state =
+        Memo::new(move |_| kept.with(|kept| kept.as_ref().map_or(ImportState::Idle, |kept| kept.import.clone())));
     let failure = Memo::new(move |_| arrivals.get().and_then(Result::err));
-    let has_any = move || kept.with(|kept| kept.as_ref().is_some_and(|k| k.imported.is_some() || k.posted.is_some() || k.sample.is_some()));
+    let has_any = move || {
+        kept.with(|kept| {
+            kept.as_ref().is_some_and(|k| k.imported.is_some() || k.posted.is_some() || k.sample.is_some())
+        })
+    };
     view! {
         <p class="headline">
             {move || if has_any() {
@@ -94,9 +99,8 @@ fn WaysIn(
 /// Asks again a while after each answer, as long as the page is open. Effects run in the browser only.
 fn look_again(arrivals: Resource<Result<Arrivals, crate::app::server_fns::error::AppError>>) {
     Effect::new(move |_| {
-        let is_importing = arrivals.with(|arrivals| {
-            matches!(arrivals, Some(Ok(Arrivals { import: ImportState::Running(_), .. })))
-        });
+        let is_importing =
+            arrivals.with(|arrivals| matches!(arrivals, Some(Ok(Arrivals { import: ImportState::Running(_), .. }))));
         let wait = if is_importing { WHILE_IMPORTING } else { WHILE_WAITING };
         if let Ok(timer) = set_timeout_with_handle(move || arrivals.refetch(), wait) {
             on_cleanup(move || timer.clear());

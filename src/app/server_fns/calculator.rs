@@ -150,7 +150,13 @@ mod quote {
     use crate::domain::tokens::TokenCounts;
     use crate::domain::usage::{PricingState, ServiceTerms};
 
-    pub(super) fn models(book: &PriceBook, models: &[String], tokens: &TokenCounts, calls: u64, at_ms: i64) -> Vec<ModelQuote> {
+    pub(super) fn models(
+        book: &PriceBook,
+        models: &[String],
+        tokens: &TokenCounts,
+        calls: u64,
+        at_ms: i64,
+    ) -> Vec<ModelQuote> {
         let names: Vec<&str> = models.iter().map(String::as_str).collect();
         let batch = ServiceTerms { service_tier: Some("batch".into()), ..ServiceTerms::default() };
         let quote = |compared: ComparedModel| {

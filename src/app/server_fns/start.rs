@@ -212,7 +212,11 @@ impl From<crate::capture::import::job::JobState> for ImportState {
 #[cfg(feature = "ssr")]
 impl From<crate::capture::import::ImportSummary> for ImportResult {
     fn from(summary: crate::capture::import::ImportSummary) -> Self {
-        let line = |line: crate::capture::import::BrokenLine| BrokenLogLine { file: line.file, line: line.line, reason: line.reason };
+        let line = |line: crate::capture::import::BrokenLine| BrokenLogLine {
+            file: line.file,
+            line: line.line,
+            reason: line.reason,
+        };
         Self {
             files: summary.files,
             files_unchanged: summary.files_unchanged,

@@ -134,7 +134,10 @@ mod tests {
         let address = CalculatorAddress::from_params(&params(&[]));
         assert_eq!(address, CalculatorAddress::default());
         let tokens = address.tokens().unwrap();
-        assert_eq!((tokens.input, tokens.cache_write_5m, tokens.cache_read, tokens.output), (1_200, 3_000, 48_000, 900));
+        assert_eq!(
+            (tokens.input, tokens.cache_write_5m, tokens.cache_read, tokens.output),
+            (1_200, 3_000, 48_000, 900)
+        );
     }
 
     #[test]

@@ -19,12 +19,43 @@ const LEVELS: [(Level, &str, &str); 3] = [
 
 /// Suggestions only: any IANA zone can be typed.
 const COMMON_ZONES: [&str; 38] = [
-    "UTC", "Africa/Cairo", "Africa/Johannesburg", "Africa/Lagos", "Africa/Nairobi", "America/Bogota", "America/Chicago",
-    "America/Denver", "America/Halifax", "America/Los_Angeles", "America/Mexico_City", "America/New_York",
-    "America/Phoenix", "America/Sao_Paulo", "America/Toronto", "Asia/Bangkok", "Asia/Dubai", "Asia/Hong_Kong",
-    "Asia/Jakarta", "Asia/Jerusalem", "Asia/Karachi", "Asia/Kolkata", "Asia/Seoul", "Asia/Shanghai", "Asia/Singapore",
-    "Asia/Tokyo", "Australia/Perth", "Australia/Sydney", "Europe/Amsterdam", "Europe/Berlin", "Europe/Istanbul",
-    "Europe/London", "Europe/Madrid", "Europe/Paris", "Europe/Rome", "Europe/Warsaw", "Europe/Zurich",
+    "UTC",
+    "Africa/Cairo",
+    "Africa/Johannesburg",
+    "Africa/Lagos",
+    "Africa/Nairobi",
+    "America/Bogota",
+    "America/Chicago",
+    "America/Denver",
+    "America/Halifax",
+    "America/Los_Angeles",
+    "America/Mexico_City",
+    "America/New_York",
+    "America/Phoenix",
+    "America/Sao_Paulo",
+    "America/Toronto",
+    "Asia/Bangkok",
+    "Asia/Dubai",
+    "Asia/Hong_Kong",
+    "Asia/Jakarta",
+    "Asia/Jerusalem",
+    "Asia/Karachi",
+    "Asia/Kolkata",
+    "Asia/Seoul",
+    "Asia/Shanghai",
+    "Asia/Singapore",
+    "Asia/Tokyo",
+    "Australia/Perth",
+    "Australia/Sydney",
+    "Europe/Amsterdam",
+    "Europe/Berlin",
+    "Europe/Istanbul",
+    "Europe/London",
+    "Europe/Madrid",
+    "Europe/Paris",
+    "Europe/Rome",
+    "Europe/Warsaw",
+    "Europe/Zurich",
     "Pacific/Auckland",
 ];
 
@@ -50,7 +81,9 @@ pub fn BudgetFormCard(
         }
     };
     let at = move |field: &'static str| {
-        Signal::derive(move || fault.with(|fault| fault.as_ref().filter(|fault| fault.field == field).map(|fault| fault.message.clone())))
+        Signal::derive(move || {
+            fault.with(|fault| fault.as_ref().filter(|fault| fault.field == field).map(|fault| fault.message.clone()))
+        })
     };
     let BudgetForm { limit, thresholds: [first, second, third], time_zone } = draft.form;
     let thresholds = THRESHOLDS.into_iter().zip(LEVELS).zip([first, second, third]);
@@ -91,10 +124,17 @@ pub fn BudgetFormCard(
 
 /// Beside the button: whether it was saved.
 #[component]
-fn Outcome(save: ServerAction<SaveBudget>, fault: RwSignal<Option<BudgetFault>>, came_from_saving: Memo<bool>) -> impl IntoView {
+fn Outcome(
+    save: ServerAction<SaveBudget>,
+    fault: RwSignal<Option<BudgetFault>>,
+    came_from_saving: Memo<bool>,
+) -> impl IntoView {
     let outcome = move || {
         if fault.with(Option::is_some) {
-            return Some(view! { <Notice level=Level::Warning word="Not saved." message="One field needs another look."/> }.into_any());
+            return Some(
+                view! { <Notice level=Level::Warning word="Not saved." message="One field needs another look."/> }
+                    .into_any(),
+            );
         }
         match save.value().get() {
             Some(Err(error)) => Some(view! { <Notice level=Level::Critical word="Not saved." message=error.to_string()/> }.into_any()),

@@ -21,22 +21,26 @@ pub fn CallForm(
     let field = move |(index, bucket): (usize, TokenBucket)| {
         let value = Signal::derive(move || address.with(|address| address.counts[index].clone()));
         let wrong = Signal::derive(move || {
-            fault.with(|fault| fault.as_ref().filter(|fault| fault.field == bucket.name()).map(|fault| fault.message.clone()))
+            fault.with(|fault| {
+                fault.as_ref().filter(|fault| fault.field == bucket.name()).map(|fault| fault.message.clone())
+            })
         });
         view! { <TextField name=bucket.name() label=bucket.label() inputmode="numeric" placeholder="0" value fault=wrong/> }
     };
     view! {
-        <Card id="call" title="A call" class="span-4">
-            <Form method="GET" action="/calculator" noscroll=true attr:class="form">
+        <Card id="call" title="A call">
+            <Form method="GET" action="/calculator" noscroll=true attr:class="form call-form">
                 <fieldset class="form-group">
-                    <legend>"Tokens"</legend>
-                    <div class="form-row form-row-tight">
+                    <legend class="visually-hidden">"Tokens"</legend>
+                    <div class="form-row form-row-6">
                         {TokenBucket::ALL.into_iter().enumerate().map(field).collect_view()}
                     </div>
                 </fieldset>
                 <fieldset class="form-group">
                     <legend>{format!("Models, up to {MOST_MODELS}")}</legend>
                     <div class="choices">{move || address.with(choices)}</div>
+                </fieldset>
+                <div class="form-foot">
                     <label class="search search-wide">
                         <IconView icon=Icon::Search/>
                         <span class="visually-hidden">"Add a model"</span>
@@ -46,12 +50,10 @@ pub fn CallForm(
                     <datalist id="model-names">
                         {names.into_iter().map(|name| view! { <option value=name></option> }).collect_view()}
                     </datalist>
-                </fieldset>
-                <label class="field">
-                    "Savings against"
-                    <select name="against">{move || address.with(measures)}</select>
-                </label>
-                <div class="form-foot">
+                    <label class="field field-inline">
+                        "Savings against"
+                        <select name="against">{move || address.with(measures)}</select>
+                    </label>
                     <button class="button">"Compare"</button>
                     <a class="quiet-link" href="/calculator" data-noscroll="">"Start over"</a>
                 </div>

@@ -4,7 +4,9 @@ use super::sample_data::ArrivalPill;
 use crate::app::format::counted;
 use crate::app::kit::card::Card;
 use crate::app::kit::icon::{Icon, IconView};
-use crate::app::server_fns::start::{Arrival, BrokenLogLine, FoundFolder, ImportProgress, ImportResult, ImportState, StartImport};
+use crate::app::server_fns::start::{
+    Arrival, BrokenLogLine, FoundFolder, ImportProgress, ImportResult, ImportState, StartImport,
+};
 use crate::domain::money::group_thousands;
 use leptos::form::ActionForm;
 use leptos::prelude::*;
@@ -102,14 +104,16 @@ fn ResultView(result: ImportResult) -> impl IntoView {
     let figure = |count: u64, label: &'static str| {
         view! { <div><dd class="figure">{group_thousands(count)}</dd><dt>{label}</dt></div> }
     };
-    let unchanged = (result.files_unchanged > 0).then(|| format!(" {} had not changed since the last import.", counted(result.files_unchanged, "log", "logs")));
-    let broken = (result.broken_count > 0).then(|| view! { <BrokenLines count=result.broken_count lines=result.broken.clone()/> });
+    let unchanged = (result.files_unchanged > 0)
+        .then(|| format!(" {} had not changed since the last import.", counted(result.files_unchanged, "log", "logs")));
+    let broken = (result.broken_count > 0)
+        .then(|| view! { <BrokenLines count=result.broken_count lines=result.broken.clone()/> });
     view! {
         <div class="import-result">
             <p class="import-line level-good"><IconView icon=Icon::Check/>{format!("{} read.", counted(result.files, "log", "logs"))}{unchanged}</p>
             <dl class="import-figures">
-                {figure(result.recorded, "recorded")}
-                {figure(result.updated, "completed")}
+                {figure(result.recorded, "entries recorded")}
+                {figure(result.updated, "updated")}
                 {figure(result.known, "known before")}
                 {figure(result.skipped, "made up by the client, skipped")}
                 {figure(result.broken_count, "broken lines")}
@@ -137,7 +141,8 @@ fn BrokenLines(count: u64, lines: Vec<BrokenLogLine>) -> impl IntoView {
 
 /// `812 B`, `4.1 kB`, `97 MB`, `1.2 GB`: powers of a thousand, as disks are sold.
 fn format_bytes(bytes: u64) -> String {
-    const UNITS: [(u64, &str); 4] = [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    const UNITS: [(u64, &str); 4] =
+        [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
     let Some((size, unit)) = UNITS.into_iter().find(|(size, _)| bytes >= *size) else { return format!("{bytes} B") };
     let (whole, tenth) = (bytes / size, bytes % size * 10 / size);
     if whole < 10 { format!("{whole}.{tenth} {unit}") } else { format!("{whole} {unit}") }
@@ -149,7 +154,9 @@ mod tests {
 
     #[test]
     fn sizes_read_well() {
-        for (bytes, text) in [(0, "0 B"), (999, "999 B"), (4_149, "4.1 kB"), (97_900_000, "97 MB"), (1_250_000_000, "1.2 GB")] {
+        for (bytes, text) in
+            [(0, "0 B"), (999, "999 B"), (4_149, "4.1 kB"), (97_900_000, "97 MB"), (1_250_000_000, "1.2 GB")]
+        {
             assert_eq!(format_bytes(bytes), text);
         }
     }

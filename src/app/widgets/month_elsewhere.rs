@@ -39,7 +39,7 @@ pub fn MonthTable(month: MonthElsewhere) -> impl IntoView {
             <span class="figure" title=group_thousands(total)>{format_tokens(total)}</span>" tokens."
             {sentence.map(|sentence| format!(" {sentence}"))}
         </p>
-        <div class="table-box table-box-inner" tabindex="0" role="region" aria-labelledby="month-title">
+        <div class="table-box table-box-inner" tabindex="0" role="region" aria-label="Table of quotes for the last 30 days">
             <table class="model-table month-table">
                 <thead>
                     <tr>
@@ -72,7 +72,9 @@ fn notes_of(month: &MonthElsewhere) -> Vec<String> {
             .to_owned(),
     ];
     if month.quotes.iter().any(|quote| quote.is_estimated) {
-        notes.push("Estimated: the price depends on how long each prompt is; all calls count as of the mean length.".into());
+        notes.push(
+            "Estimated: the price depends on how long each prompt is; all calls count as of the mean length.".into(),
+        );
     }
     if month.unpriced_calls > 0 {
         let calls = counted(month.unpriced_calls, "call has", "calls have");

@@ -1,5 +1,6 @@
 //! The price book: cards with their dates and where their prices are from.
 
+use super::quote_table::plain_day;
 use crate::app::format::counted;
 use crate::app::kit::card::CardEmpty;
 use crate::app::kit::icon::{Icon, IconView};
@@ -20,16 +21,19 @@ pub fn PriceBookTable(
     let shown = page.cards.len() as u64;
     let lead = match (was_searched, page.found) {
         (false, _) => format!("The cards of the models above, of {} in the book.", group_thousands(page.total)),
-        (true, found) if found > shown => format!("The first {shown} of {}, those that hold today first.", counted(found, "card", "cards")),
+        (true, found) if found > shown => {
+            format!("The first {shown} of {}, those that hold today first.", counted(found, "card", "cards"))
+        }
         (true, found) => format!("{} found.", capitalised(&counted(found, "card", "cards"))),
     };
-    let heads = TokenBucket::ALL.map(|bucket| view! { <th scope="col">{bucket.label()}</th> }).into_iter().collect_view();
+    let heads =
+        TokenBucket::ALL.map(|bucket| view! { <th scope="col">{bucket.label()}</th> }).into_iter().collect_view();
     let table = (shown > 0).then(|| {
         view! {
-            <div class="table-box" tabindex="0" role="region" aria-labelledby="prices-title">
+            <div class="table-box" tabindex="0" role="region" aria-label="Table of price cards">
                 <table class="model-table price-table">
                     <thead>
-                        <tr><th scope="col">"Model"</th><th scope="col">"Holds"</th>{heads}<th scope="col">"Source"</th></tr>
+                        <tr><th scope="col">"Model"</th><th scope="col" class="cell-text">"Holds"</th>{heads}<th scope="col">"Source"</th></tr>
                     </thead>
                     <tbody>{page.cards.into_iter().map(card_rows).collect_view()}</tbody>
                 </table>
@@ -66,7 +70,7 @@ fn card_rows(card: CardRow) -> impl IntoView {
     let base = rates.next().map(rate_cells);
     let tiers = rates.map(|tier| {
         let above = tier.above_prompt_tokens.map(|tokens| format!("prompts above {} tokens", format_tokens(tokens)));
-        view! { <tr class=format!("row-tier {class}")><th scope="row">{above}</th><td></td>{rate_cells(tier)}<td></td></tr> }
+        view! { <tr class=format!("row-tier {class}")><th scope="row">{above}</th><td class="cell-text"></td>{rate_cells(tier)}<td></td></tr> }
     });
     view! {
         <tr class=class>
@@ -74,7 +78,7 @@ fn card_rows(card: CardRow) -> impl IntoView {
                 <span class="model-name"><span>{model}</span></span>
                 <span class="model-provider quote-note quiet">{if provider.is_empty() { "every provider".into() } else { provider }}</span>
             </th>
-            <td class="cell-period">{period}</td>
+            <td class="cell-text">{period}</td>
             {base}
             <td>{source}</td>
         </tr>
@@ -90,9 +94,9 @@ fn rate_cells(rates: RateRow) -> impl IntoView {
 fn period_of(card: &CardRow) -> String {
     match (&card.valid_from, &card.valid_to) {
         (None, None) => "always".into(),
-        (Some(from), None) => format!("since {from}"),
-        (None, Some(to)) => format!("before {to}"),
-        (Some(from), Some(to)) => format!("{from} until {to}"),
+        (Some(from), None) => format!("since {}", plain_day(from)),
+        (None, Some(to)) => format!("before {}", plain_day(to)),
+        (Some(from), Some(to)) => format!("{} until {}", plain_day(from), plain_day(to)),
     }
 }
 
@@ -115,7 +119,9 @@ fn KeptParams() -> impl IntoView {
     move || {
         let names = TokenBucket::ALL.map(TokenBucket::name).into_iter().chain(["model", "against"]);
         let kept = params.with(|params| {
-            names.flat_map(|name| params.get_all(name).unwrap_or_default().into_iter().map(move |value| (name, value))).collect::<Vec<_>>()
+            names
+                .flat_map(|name| params.get_all(name).unwrap_or_default().into_iter().map(move |value| (name, value)))
+                .collect::<Vec<_>>()
         });
         kept.into_iter().map(|(name, value)| view! { <input type="hidden" name=name value=value/> }).collect_view()
     }

@@ -1,7 +1,7 @@
 //! What the same tokens cost on each model, cheapest first: the whole, what it is made of, as a batch, and what that
 //! saves.
 
-use crate::app::format::percent;
+use crate::app::format::{percent, short_date};
 use crate::app::server_fns::calculator::{ModelQuote, QuoteCard};
 use crate::app::state::calculator_address::CalculatorAddress;
 use crate::domain::cost::CostParts;
@@ -39,8 +39,12 @@ pub fn QuoteTable(address: CalculatorAddress, quotes: Vec<ModelQuote>) -> impl I
         Some(model) => quotes.iter().find(|quote| quote.model == *model).and_then(|quote| quote.cost),
         None => Some(dearest),
     };
-    let saving_head = address.against.map_or_else(|| "Against the dearest".to_owned(), |model| format!("Against {model}"));
-    let legend = used.iter().map(|bucket| view! { <span class=format!("key key-bucket {}", bucket_class(*bucket))>{bucket.label()}</span> }).collect_view();
+    let saving_head =
+        address.against.map_or_else(|| "Against the dearest".to_owned(), |model| format!("Against {model}"));
+    let legend = used
+        .iter()
+        .map(|bucket| view! { <span class=format!("key key-bucket {}", bucket_class(*bucket))>{bucket.label()}</span> })
+        .collect_view();
     let heads = used.iter().map(|bucket| view! { <th scope="col">{bucket.label()}</th> }).collect_view();
     let rows = quotes
         .into_iter()
@@ -66,7 +70,7 @@ pub fn QuoteTable(address: CalculatorAddress, quotes: Vec<ModelQuote>) -> impl I
         .collect_view();
     view! {
         <p class="keys-line keys-above">{legend}</p>
-        <div class="table-box" tabindex="0" role="region" aria-labelledby="quotes-title">
+        <div class="table-box" tabindex="0" role="region" aria-label="Table of quotes">
             <table class="model-table quote-table">
                 <thead>
                     <tr>
@@ -90,7 +94,7 @@ pub fn ModelCell(model: String, card: Option<QuoteCard>) -> impl IntoView {
     let note = card.map_or_else(
         || "no price known".to_owned(),
         |card| match card.valid_from {
-            Some(day) => format!("{} · since {day}", card.provider),
+            Some(day) => format!("{} · since {}", card.provider, plain_day(&day)),
             None => card.provider,
         },
     );
@@ -113,6 +117,7 @@ pub fn CostCell(cost: Option<NanoUsd>, is_estimated: bool) -> impl IntoView {
 pub fn SavingCell(cost: Option<NanoUsd>, measure: Option<NanoUsd>) -> impl IntoView {
     let words = match (cost, measure) {
         (Some(cost), Some(measure)) if cost != measure => difference_words(cost, measure),
+        (Some(_), Some(_)) => return view! { <span class="quiet">"the same"</span> }.into_any(),
         _ => return view! { <span class="quiet">"–"</span> }.into_any(),
     };
     let is_saving = cost < measure;
@@ -155,6 +160,11 @@ pub fn bucket_class(bucket: TokenBucket) -> &'static str {
         TokenBucket::Output => "fill-output",
         TokenBucket::Thinking => "fill-thinking",
     }
+}
+
+/// `7 Oct 2026` of a `YYYY-MM-DD`.
+pub fn plain_day(day: &str) -> String {
+    day.parse().map_or_else(|_| day.to_owned(), short_date)
 }
 
 /// `62.0 % less`, `18.0 % more`, `12 times as much`.
