@@ -40,8 +40,9 @@ pub struct Forecast {
     pub expected_formatted: String,
     pub low_formatted: String,
     pub high_formatted: String,
+    /// What each day of the month cost, from the 1st to today.
+    pub spent_by_day: Vec<NanoUsd>,
     /// The way there: one point a day from today to the month's end.
-    #[serde(default)]
     pub days: Vec<ForecastDay>,
     /// Days of history that it rests on.
     pub history_days: u32,
@@ -105,6 +106,7 @@ pub fn forecast(history: &[(NaiveDate, NanoUsd)], today: NaiveDate, today_share:
         expected_formatted: format_cost(end.expected),
         low_formatted: format_cost(end.low),
         high_formatted: format_cost(end.high),
+        spent_by_day: spent_by_day(until_now, month, today),
         days: path,
         history_days: past.len().min(WINDOW_DAYS) as u32,
         is_weekday_aware: rates.is_weekday_aware,
@@ -157,6 +159,12 @@ fn fill_days(history: &[(NaiveDate, NanoUsd)], today: NaiveDate) -> Vec<Day> {
     let Some(first) = spent.keys().next() else { return Vec::new() };
     let dates = first.iter_days().take_while(|date| *date <= today);
     dates.map(|date| Day { date, spent: spent.get(&date).copied().unwrap_or_default() }).collect()
+}
+
+/// Zero on days before the history begins.
+fn spent_by_day(until_now: &[Day], month: NaiveDate, today: NaiveDate) -> Vec<NanoUsd> {
+    let spent = |date| until_now.iter().find(|day| day.date == date).map_or(NanoUsd::ZERO, |day| day.spent);
+    month.iter_days().take_while(|date| *date <= today).map(spent).collect()
 }
 
 /// The spend from now to the month's end, day by day.

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 
 /// How many events share a transaction: enough that one flush to disk serves many, few enough that readers and the
 /// next writer are not kept waiting.
-const BATCH: usize = 2_000;
+const BATCH: usize = 5_000;
 
 /// What became of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]

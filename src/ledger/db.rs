@@ -138,7 +138,9 @@ async fn open_sqlite(path: &Path) -> Result<Db, LedgerError> {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
-        .pragma("cache_size", "-65536");
+        .pragma("cache_size", "-65536")
+        // 16 MiB instead of 4: bulk imports rewrite the same pages, so fewer checkpoints copy them less often.
+        .pragma("wal_autocheckpoint", "4000");
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .idle_timeout(None)

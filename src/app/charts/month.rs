@@ -5,12 +5,12 @@ use super::data::MonthDay;
 use crate::domain::forecast::Forecast;
 use crate::domain::money::NanoUsd;
 
-/// The days of the forecast's month. `spent_by_day` is each day's own spend from the 1st to today, so that its last day is
-/// the forecast's first one, and the two lines meet there.
-pub fn month_days(spent_by_day: &[NanoUsd], forecast: &Forecast) -> Vec<MonthDay> {
+/// The days of the forecast's month. Today is the last day of what was spent and the first of what is expected, so that
+/// the two lines meet there.
+pub fn month_days(forecast: &Forecast) -> Vec<MonthDay> {
     let mut spent = NanoUsd::ZERO;
     let mut days: Vec<MonthDay> = Vec::new();
-    for (index, own) in spent_by_day.iter().enumerate() {
+    for (index, own) in forecast.spent_by_day.iter().enumerate() {
         spent = NanoUsd(spent.0.saturating_add(own.0));
         let label = short_date(&format!("{}-{:02}", forecast.month, index + 1));
         days.push(MonthDay { label, actual: Some(spent), expected: None, low: NanoUsd::ZERO, high: NanoUsd::ZERO });
@@ -46,12 +46,13 @@ mod tests {
             expected_formatted: String::new(),
             low_formatted: String::new(),
             high_formatted: String::new(),
+            spent_by_day: vec![NanoUsd(100), NanoUsd(50), NanoUsd(150)],
             days: vec![day("2026-11-03", 320, 310, 340), day("2026-11-04", 480, 430, 560)],
             history_days: 30,
             is_weekday_aware: false,
             past_errors: Vec::new(),
         };
-        let days = month_days(&[NanoUsd(100), NanoUsd(50), NanoUsd(150)], &forecast);
+        let days = month_days(&forecast);
 
         assert_eq!(days.iter().map(|day| day.label.as_str()).collect::<Vec<_>>(), ["1 Nov", "2 Nov", "3 Nov", "4 Nov"]);
         assert_eq!((days[1].actual, days[1].expected), (Some(NanoUsd(150)), None));

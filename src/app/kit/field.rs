@@ -62,9 +62,26 @@ pub fn TextField(
             </div>
             {hint.map(|hint| view! { <p id=hint_id class="field-hint">{hint}</p> })}
             <p id=fault_id class="field-fault" aria-live="polite">
-                {move || fault.get().map(|message| view! { <IconView icon=Icon::Warning/><span>{message}</span> })}
+                {move || fault.get().map(|message| view! { <IconView icon=Icon::Warning/><span>{sentence(&message)}</span> })}
             </p>
         </div>
     }
     .into_any()
+}
+
+/// Faults are worded to follow a field's name; under the field they stand alone.
+fn sentence(fault: &str) -> String {
+    let mut chars = fault.chars();
+    let first = chars.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(chars).chain(['.']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sentence;
+
+    #[test]
+    fn a_fault_under_its_field_is_a_sentence() {
+        assert_eq!(sentence("must be at most a trillion"), "Must be at most a trillion.");
+    }
 }

@@ -157,7 +157,7 @@ mod tests {
         let address = OverviewAddress::from_params(&params(&[("sort", "colour")])).expect("a good address");
         assert_eq!(address.order, ModelOrder::default());
         let refused = OverviewAddress::from_params(&params(&[("range", "fortnight")]));
-        assert_eq!(refused.map_err(|error| error.field), Err("range".into()));
+        assert_eq!(refused.map_err(|error| error.field), Err("range"));
     }
 
     #[test]

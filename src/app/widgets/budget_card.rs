@@ -180,8 +180,13 @@ fn verdict(status: &BudgetStatus, forecast: Option<&Forecast>) -> (Level, String
     match &status.runs_out_on {
         _ if status.is_over_budget => (level, "Over budget".into()),
         Some(day) => (level.max(Level::Warning), format!("Runs out on the {}", day_of_month(day))),
-        None if forecast.is_some() => (level, format!("Lasts through {}", month_name(&status.period_start))),
-        None => (level, "Within budget".into()),
+        None => match forecast {
+            Some(forecast) if forecast.high > status.limit_nano_usd => {
+                (level.max(Level::Info), "Should just last".into())
+            }
+            Some(_) => (Level::Good, format!("Lasts through {}", month_name(&status.period_start))),
+            None => (level, "Within budget".into()),
+        },
     }
 }
 
@@ -225,6 +230,33 @@ mod tests {
         }
     }
 
+    fn forecast(high_usd: i64) -> Forecast {
+        Forecast {
+            month: "2026-11".into(),
+            spent_so_far: NanoUsd(80_000_000_000),
+            expected: NanoUsd(85_000_000_000),
+            low: NanoUsd(82_000_000_000),
+            high: NanoUsd(high_usd * 1_000_000_000),
+            expected_formatted: "$85.00".into(),
+            low_formatted: "$82.00".into(),
+            high_formatted: String::new(),
+            spent_by_day: Vec::new(),
+            days: Vec::new(),
+            history_days: 30,
+            is_weekday_aware: true,
+            past_errors: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_forecast_is_a_place_on_the_bar() {
+        let bar = BarLayout::of(&status(8_000, 80.0), Some(&forecast(125)));
+        let [expected, low, high] = bar.forecast.expect("a forecast");
+        // 125 × 1.02 = 127.5 dollars is the right end.
+        assert!((expected - 66.67).abs() < 0.01 && (low - 64.31).abs() < 0.01 && (high - 98.04).abs() < 0.01);
+        assert!((bar.limit - 78.43).abs() < 0.01);
+    }
+
     #[test]
     fn without_a_forecast_the_limit_is_the_right_end() {
         let bar = BarLayout::of(&status(8_000, 80.0), None);
@@ -246,6 +278,9 @@ mod tests {
         let runs_out = BudgetStatus { runs_out_on: Some("2026-11-24".into()), ..status(4_000, 40.0) };
         assert_eq!(verdict(&runs_out, None), (Level::Warning, "Runs out on the 24th".into()));
         assert_eq!(verdict(&status(4_000, 40.0), None), (Level::Good, "Within budget".into()));
+        let (sure, close) = (forecast(90), forecast(105));
+        assert_eq!(verdict(&status(8_000, 80.0), Some(&sure)), (Level::Good, "Lasts through November".into()));
+        assert_eq!(verdict(&status(8_000, 80.0), Some(&close)), (Level::Warning, "Should just last".into()));
         assert_eq!(verdict(&status(12_000, 120.0), None), (Level::Critical, "Over budget".into()));
     }
 }

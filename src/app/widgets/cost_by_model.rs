@@ -9,7 +9,7 @@ use leptos::prelude::*;
 pub fn CostByModel(report: Signal<UsageReport>) -> impl IntoView {
     let data = Signal::derive(move || report.with(|report| ChartData::CostByModel(report.models.clone())));
     view! {
-        <Panel id="cost-by-model" class="span-6">
+        <Panel id="cost-by-model" class="span-6 fill">
             <ChartFigure id="cost-by-model-chart" title="Cost by model" data height=ChartHeight::Middle/>
         </Panel>
     }

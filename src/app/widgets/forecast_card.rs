@@ -4,18 +4,16 @@ use crate::app::charts::{ChartData, ChartFigure, ChartHeight, MonthDay, month_da
 use crate::app::format::{month_name, percent};
 use crate::app::kit::card::Panel;
 use crate::domain::forecast::{Forecast, PastError};
-use crate::domain::money::NanoUsd;
-use crate::domain::query::Aggregation;
 use crate::domain::report::UsageReport;
 use leptos::prelude::*;
 
 #[component]
 pub fn ForecastCard(report: Signal<UsageReport>) -> impl IntoView {
-    let days = Memo::new(move |_| report.with(days_of));
+    let days = Memo::new(move |_| report.with(|report| report.forecast.as_ref().map(month_days).unwrap_or_default()));
     let has_days = Memo::new(move |_| days.with(|days| !days.is_empty()));
     let content = move || match has_days.get() {
         true => view! { <ForecastChart report days/> }.into_any(),
-        false => view! { <ForecastWords report/> }.into_any(),
+        false => view! { <NoForecast/> }.into_any(),
     };
     view! {
         <Panel id="forecast" class="span-8 stack">
@@ -37,21 +35,12 @@ fn ForecastChart(report: Signal<UsageReport>, days: Memo<Vec<MonthDay>>) -> impl
     view! { <ChartFigure id="forecast-chart" title="Forecast" data summary height=ChartHeight::Low/> }
 }
 
-/// Where the days of the month are not all in the report, so that there is nothing to draw.
 #[component]
-fn ForecastWords(report: Signal<UsageReport>) -> impl IntoView {
-    let words = move || {
-        report.with(|report| {
-            report
-                .forecast
-                .as_ref()
-                .map_or_else(|| "There will be a forecast after three days of use.".to_string(), forecast_in_words)
-        })
-    };
+fn NoForecast() -> impl IntoView {
     view! {
         <div>
             <h2 class="chart-title">"Forecast"</h2>
-            <p class="chart-summary">{words}</p>
+            <p class="chart-summary">"There will be a forecast after three days of use."</p>
         </div>
     }
 }
@@ -82,23 +71,10 @@ fn past_errors(errors: &[PastError]) -> Option<String> {
     (!told.is_empty()).then(|| format!("On the same day it would have been {}.", told.join(", ")))
 }
 
-/// The days of the running month, spent and to come. Empty unless the report has every day of the month so far and they
-/// add up to what the forecast starts from (a filter, or another range, and they do not).
-fn days_of(report: &UsageReport) -> Vec<MonthDay> {
-    let Some(forecast) = report.forecast.as_ref().filter(|_| report.aggregation == Aggregation::Daily) else {
-        return Vec::new();
-    };
-    let of_month: Vec<_> = report.time_series.iter().filter(|point| point.date.starts_with(&forecast.month)).collect();
-    let spent: Vec<NanoUsd> = of_month.iter().map(|point| point.cost_nano_usd).collect();
-    let sum = spent.iter().fold(0_i64, |sum, day| sum.saturating_add(day.0));
-    let begins_on_the_first = of_month.first().is_some_and(|point| point.date.ends_with("-01"));
-    let is_whole = begins_on_the_first && sum == forecast.spent_so_far.0;
-    if is_whole { month_days(&spent, forecast) } else { Vec::new() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::money::NanoUsd;
 
     #[test]
     fn past_errors_say_which_way_they_were_off() {

@@ -24,7 +24,7 @@ pub fn HeatMapCard(#[prop(into)] heat_map: Signal<Option<Result<HeatMap, AppErro
         })
     };
     view! {
-        <Panel id="heat-map" class="span-6">{content}</Panel>
+        <Panel id="heat-map" class="span-6 fill">{content}</Panel>
     }
 }
 

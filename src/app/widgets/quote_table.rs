@@ -66,6 +66,7 @@ pub fn QuoteTable(address: CalculatorAddress, quotes: Vec<ModelQuote>) -> impl I
                     {parts}
                 </tr>
             }
+            .into_any()
         })
         .collect_view();
     view! {
@@ -102,6 +103,7 @@ pub fn ModelCell(model: String, card: Option<QuoteCard>) -> impl IntoView {
         <span class="model-name"><span>{model}</span></span>
         <span class="model-provider quote-note quiet">{note}</span>
     }
+    .into_any()
 }
 
 /// What is not known is said so, and never looks like nothing.
@@ -111,6 +113,7 @@ pub fn CostCell(cost: Option<NanoUsd>, is_estimated: bool) -> impl IntoView {
         <strong>{cost.map_or_else(|| "unknown".into(), |cost| cost.to_string())}</strong>
         {is_estimated.then(|| view! { <span class="cell-remark">"estimated"</span> })}
     }
+    .into_any()
 }
 
 #[component]
@@ -149,6 +152,7 @@ fn PartsBar(parts: CostParts, cost: NanoUsd, dearest: NanoUsd) -> impl IntoView 
             {pieces}
         </svg>
     }
+    .into_any()
 }
 
 pub fn bucket_class(bucket: TokenBucket) -> &'static str {

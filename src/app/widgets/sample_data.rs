@@ -49,8 +49,14 @@ pub fn SampleDataCard(
 pub fn ArrivalPill(arrival: Memo<Option<Arrival>>) -> impl IntoView {
     move || match arrival.get() {
         Some(Arrival { first_at, calls }) => {
-            let label = format!("Received {}, first at {first_at}", counted(calls, "call", "calls"));
-            view! { <Pill level=Level::Good label/> }.into_any()
+            let label = format!("Received, first at {first_at}");
+            view! {
+                <span class="arrival">
+                    <span class="quiet figure">{counted(calls, "call", "calls")}</span>
+                    <Pill level=Level::Good label/>
+                </span>
+            }
+            .into_any()
         }
         None => view! { <span class="pill pill-waiting">"Nothing yet"</span> }.into_any(),
     }

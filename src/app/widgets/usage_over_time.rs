@@ -22,7 +22,7 @@ pub fn UsageOverTime(report: Signal<UsageReport>, address: Signal<OverviewAddres
         }
     };
     view! {
-        <Panel id="usage-over-time" class="span-8">
+        <Panel id="usage-over-time" class="span-8 fill">
             <ChartFigure id="usage-over-time-chart" title="Usage over time" data height=ChartHeight::Tall on_click=Callback::new(look_into)/>
         </Panel>
     }

@@ -173,3 +173,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_month_so_far_has_every_day_from_the_first() {
+    // Use began on 29 May; the 2nd of June cost nothing.
+    let known = [("2025-05-29", 9), ("2025-06-01", 4), ("2025-06-03", 5)].map(|(day, cost)| (date(day), usd(cost)));
+    let forecast = forecast(&known, date("2025-06-04"), 0.5).unwrap();
+    assert_eq!(forecast.spent_by_day, [usd(4), usd(0), usd(5), usd(0)]);
+    assert_eq!(forecast.spent_by_day.iter().map(|day| day.0).sum::<i64>(), forecast.spent_so_far.0);
+}
