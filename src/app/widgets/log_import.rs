@@ -66,7 +66,7 @@ fn FolderList(folders: Vec<FoundFolder>) -> impl IntoView {
             </li>
         }
     };
-    view! { <ul class="folders">{folders.into_iter().map(row).collect_view()}</ul> }
+    view! { <ul class="folders">{folders.into_iter().map(row).collect_view()}</ul> }.into_any()
 }
 
 #[component]
@@ -77,6 +77,7 @@ fn NoFolders() -> impl IntoView {
             ". If they are elsewhere: " <code>"tollbridge import claude-code FOLDER"</code> "."
         </p>
     }
+    .into_any()
 }
 
 #[component]
@@ -97,6 +98,7 @@ fn ProgressLine(progress: ImportProgress) -> impl IntoView {
             </p>
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -121,6 +123,7 @@ fn ResultView(result: ImportResult) -> impl IntoView {
             {broken}
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -137,6 +140,7 @@ fn BrokenLines(count: u64, lines: Vec<BrokenLogLine>) -> impl IntoView {
             {(more > 0).then(|| view! { <p class="quiet">{format!("And {} more.", group_thousands(more))}</p> })}
         </details>
     }
+    .into_any()
 }
 
 /// `812 B`, `4.1 kB`, `97 MB`, `1.2 GB`: powers of a thousand, as disks are sold.

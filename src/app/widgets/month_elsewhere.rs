@@ -30,6 +30,7 @@ pub fn MonthTable(month: MonthElsewhere) -> impl IntoView {
                 <td>{quote.batch_cost.map_or_else(|| "–".into(), |cost| cost.to_string())}</td>
             </tr>
         }
+        .into_any()
     };
     let notes = notes_of(&month);
     let sentence = sentence_of(&month);

@@ -84,10 +84,11 @@ fn card_rows(card: CardRow) -> impl IntoView {
         </tr>
         {tiers.collect_view()}
     }
+    .into_any()
 }
 
 fn rate_cells(rates: RateRow) -> impl IntoView {
-    rates.usd_per_million.map(|rate| view! { <td>{rate}</td> }).into_iter().collect_view()
+    rates.usd_per_million.map(|rate| view! { <td>{rate}</td> }).into_iter().collect_view().into_any()
 }
 
 /// The days on which a card holds; its end is the day before its successor's first.
