@@ -62,7 +62,7 @@ pub fn Calculator() -> impl IntoView {
                 <Card id="prices" title="Price book" aside=|| view! { <span class="quiet">"US dollars per million tokens"</span> }>
                     <Transition fallback=|| ()>
                         {move || cards.get().map(|cards| match cards {
-                            Ok(page) => view! { <PriceBookTable page search=search.get_untracked()/> }.into_any(),
+                            Ok(page) => view! { <PriceBookTable page address search=search.get_untracked()/> }.into_any(),
                             Err(error) => view! { <FailureNote message=error.to_string()/> }.into_any(),
                         })}
                     </Transition>

@@ -4,6 +4,8 @@
 use crate::domain::money::ungrouped;
 use crate::domain::query::percent_encode;
 use crate::domain::tokens::{TokenBucket, TokenCounts};
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::use_navigate;
 use leptos_router::params::ParamsMap;
 use serde::{Deserialize, Serialize};
 
@@ -55,8 +57,8 @@ impl Default for CalculatorAddress {
 }
 
 impl CalculatorAddress {
-    /// Every address is an address: what it leaves out is as usual, and models beyond the first
-    /// [`MOST_MODELS`] are left out.
+    /// Every address is an address: what it leaves out is as usual, and of more than [`MOST_MODELS`] models the last ones,
+    /// which were added last, are compared.
     pub fn from_params(params: &ParamsMap) -> Self {
         let usual = Self::default();
         let is_given = TokenBucket::ALL.iter().any(|bucket| params.get_str(bucket.name()).is_some());
@@ -68,7 +70,7 @@ impl CalculatorAddress {
                 models.push(model);
             }
         }
-        models.truncate(MOST_MODELS);
+        models.drain(..models.len().saturating_sub(MOST_MODELS));
         let against = params.get_str("against").map(shortened).filter(|model| models.contains(model));
         Self {
             counts: if is_given { TokenBucket::ALL.map(count) } else { usual.counts },
@@ -91,15 +93,25 @@ impl CalculatorAddress {
         Ok(TokenCounts { input, cache_write_5m, cache_write_1h, cache_read, output, thinking, output_thinking: None })
     }
 
+    /// The address without what is empty; with one empty count where all are, since no count at all means the usual ones.
     pub fn to_href(&self) -> String {
         let counts = TokenBucket::ALL.iter().zip(&self.counts).map(|(bucket, text)| (bucket.name(), text));
         let models = self.models.iter().map(|model| ("model", model));
         let against = self.against.iter().map(|model| ("against", model));
-        let search = Some(&self.search).filter(|search| !search.is_empty()).map(|search| ("search", search));
-        let pairs = counts.filter(|(_, text)| !text.is_empty()).chain(models).chain(against).chain(search);
-        let pairs: Vec<String> = pairs.map(|(name, value)| format!("{name}={}", percent_encode(value))).collect();
+        let pairs = counts.chain(models).chain(against).chain([("search", &self.search)]);
+        let pairs = pairs.filter(|(_, text)| !text.is_empty());
+        let mut pairs: Vec<String> = pairs.map(|(name, value)| format!("{name}={}", percent_encode(value))).collect();
+        if self.counts.iter().all(String::is_empty) {
+            pairs.insert(0, format!("{}=", TokenBucket::Input.name()));
+        }
         format!("/calculator?{}", pairs.join("&"))
     }
+}
+
+/// Goes to an address of the Calculator, without scrolling the page.
+pub fn use_go_to() -> impl Fn(&CalculatorAddress) + Clone {
+    let navigate = use_navigate();
+    move |address| navigate(&address.to_href(), NavigateOptions { scroll: false, ..NavigateOptions::default() })
 }
 
 /// A whole number, with or without commas between groups of three.
@@ -141,9 +153,9 @@ mod tests {
     }
 
     #[test]
-    fn repeated_models_are_one_and_the_seventh_is_left_out() {
-        let chosen = ["a", "b", "a", "", "c", "d", "e", "f", "g"].map(|model| ("model", model));
-        assert_eq!(CalculatorAddress::from_params(&params(&chosen)).models, ["a", "b", "c", "d", "e", "f"]);
+    fn repeated_models_are_one_and_the_seventh_takes_the_place_of_the_first() {
+        let chosen = ["a", "b", "a", " ", "c", "d", "e", "f", "g"].map(|model| ("model", model));
+        assert_eq!(CalculatorAddress::from_params(&params(&chosen)).models, ["b", "c", "d", "e", "f", "g"]);
     }
 
     #[test]
@@ -175,6 +187,15 @@ mod tests {
             read.insert(name.to_owned(), value.to_owned());
         }
         assert_eq!(CalculatorAddress::from_params(&read), address);
+    }
+
+    #[test]
+    fn no_tokens_at_all_is_an_address_of_its_own() {
+        let nothing =
+            CalculatorAddress { counts: Default::default(), models: vec!["a".into()], ..CalculatorAddress::default() };
+        assert_eq!(nothing.to_href(), "/calculator?input=&model=a");
+        let read = CalculatorAddress::from_params(&params(&[("input", ""), ("model", "a")]));
+        assert_eq!(read, nothing);
     }
 
     #[test]

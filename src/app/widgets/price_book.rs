@@ -5,18 +5,28 @@ use crate::app::format::counted;
 use crate::app::kit::card::CardEmpty;
 use crate::app::kit::icon::{Icon, IconView};
 use crate::app::server_fns::calculator::{CardRow, PriceBookPage, RateRow};
+use crate::app::state::calculator_address::{CalculatorAddress, use_go_to};
 use crate::domain::money::group_thousands;
 use crate::domain::tokens::{TokenBucket, format_tokens};
+use leptos::ev::SubmitEvent;
+use leptos::html::Input;
 use leptos::prelude::*;
-use leptos_router::components::Form;
 use leptos_router::hooks::use_query_map;
 
 #[component]
 pub fn PriceBookTable(
     page: PriceBookPage,
+    address: Memo<CalculatorAddress>,
     /// What was looked for; empty shows the compared models' cards.
     search: String,
 ) -> impl IntoView {
+    let field = NodeRef::<Input>::new();
+    let go_to = use_go_to();
+    let find = move |event: SubmitEvent| {
+        let Some(field) = field.get_untracked() else { return };
+        event.prevent_default();
+        go_to(&CalculatorAddress { search: field.value(), ..address.get_untracked() });
+    };
     let was_searched = !search.is_empty();
     let shown = page.cards.len() as u64;
     let lead = match (was_searched, page.found) {
@@ -42,17 +52,17 @@ pub fn PriceBookTable(
     });
     view! {
         <div class="card-tools">
-            <Form method="GET" action="/calculator" noscroll=true>
+            <form method="get" action="/calculator" on:submit=find>
                 <KeptParams/>
                 <label class="search search-wide">
                     <IconView icon=Icon::Search/>
                     <span class="visually-hidden">"Find a model in the price book"</span>
                     // Without scripts the page begins at its top again; the focus brings the reader back here.
                     <input type="search" name="search" placeholder="Find a model" maxlength="200" data-key="/" autocomplete="off"
-                        autofocus=was_searched value=search/>
+                        autofocus=was_searched value=search node_ref=field/>
                     <kbd aria-hidden="true">"/"</kbd>
                 </label>
-            </Form>
+            </form>
             <p class="quiet">{lead}</p>
         </div>
         {if shown == 0 { view! { <CardEmpty message="No model has that in its name."/> }.into_any() } else { table.into_any() }}
