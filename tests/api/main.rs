@@ -8,6 +8,7 @@ mod guard;
 mod headers;
 mod lifecycle;
 mod limits;
+mod pages;
 mod prices;
 mod server;
 mod usage;

@@ -3,7 +3,10 @@
 
 use crate::app::kit::card::{Card, CardSkeleton};
 use crate::app::kit::failure::FailureNote;
-use crate::app::server_fns::calculator::{get_model_names, get_month_elsewhere, get_price_cards, get_quotes};
+use crate::app::server_fns::calculator::{
+    ModelQuote, get_model_names, get_month_elsewhere, get_price_cards, get_quotes,
+};
+use crate::app::server_fns::error::{AppError, answer_with_status};
 use crate::app::state::calculator_address::CalculatorAddress;
 use crate::app::widgets::call_form::CallForm;
 use crate::app::widgets::month_elsewhere::MonthTable;
@@ -21,8 +24,7 @@ pub fn Calculator() -> impl IntoView {
     let search = Memo::new(move |_| address.with(|address| address.search.clone()));
 
     let names = Resource::new(|| (), |()| get_model_names());
-    let quotes =
-        Resource::new(move || address.get(), |address| async move { (address.clone(), get_quotes(address).await) });
+    let quotes = Resource::new(move || address.get(), ask_quotes);
     let month = Resource::new(move || models.get(), get_month_elsewhere);
     let cards = Resource::new(move || (search.get(), models.get()), |(search, models)| get_price_cards(search, models));
 
@@ -71,4 +73,17 @@ pub fn Calculator() -> impl IntoView {
         </div>
     }
     .into_any()
+}
+
+/// The quotes beside the address that they are for. A wrong count never reaches a server function, but the page still
+/// answers with 400.
+async fn ask_quotes(address: CalculatorAddress) -> (CalculatorAddress, Result<Vec<ModelQuote>, AppError>) {
+    let quotes = match address.tokens() {
+        Ok(_) => get_quotes(address.clone()).await,
+        Err(fault) => {
+            answer_with_status(400);
+            Err(fault.into())
+        }
+    };
+    (address, quotes)
 }

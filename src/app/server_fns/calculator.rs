@@ -89,7 +89,7 @@ pub async fn get_quotes(address: CalculatorAddress) -> Result<Vec<ModelQuote>, A
     let state = expect_context::<crate::http::state::AppState>();
     let tokens = address.tokens().map_err(|fault| {
         super::error::answer_with_status(400);
-        AppError::Invalid { field: fault.field, message: fault.message }
+        AppError::from(fault)
     })?;
     Ok(quote::models(&state.prices, &address.models, &tokens, 1, state.clock.now_ms()))
 }

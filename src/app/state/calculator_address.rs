@@ -1,6 +1,7 @@
 //! The Calculator's address: which tokens, on which models, measured against what, and what is looked for in the price
 //! book. Texts are kept as they were typed, so that a wrong one can be corrected.
 
+use crate::app::server_fns::error::AppError;
 use crate::domain::money::ungrouped;
 use crate::domain::query::percent_encode;
 use crate::domain::tokens::{TokenBucket, TokenCounts};
@@ -43,6 +44,12 @@ pub struct CalculatorAddress {
 pub struct CountFault {
     pub field: String,
     pub message: String,
+}
+
+impl From<CountFault> for AppError {
+    fn from(fault: CountFault) -> Self {
+        Self::Invalid { field: fault.field, message: fault.message }
+    }
 }
 
 impl Default for CalculatorAddress {
