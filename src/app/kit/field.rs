@@ -1,5 +1,6 @@
 //! A text field of a form: label, input, hint, and what is wrong with it, tied together for screen readers.
 
+use crate::app::format::capitalised;
 use crate::app::kit::icon::{Icon, IconView};
 use leptos::prelude::*;
 
@@ -71,9 +72,7 @@ pub fn TextField(
 
 /// Faults are worded to follow a field's name; under the field they stand alone.
 fn sentence(fault: &str) -> String {
-    let mut chars = fault.chars();
-    let first = chars.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(chars).chain(['.']).collect()
+    capitalised(fault) + "."
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Importing the logs that Claude Code has written: what was found, one button, how far it is, and what came of it.
 
 use super::sample_data::ArrivalPill;
-use crate::app::format::counted;
+use crate::app::format::{capitalised, counted};
 use crate::app::kit::card::Card;
 use crate::app::kit::icon::{Icon, IconView};
 use crate::app::server_fns::start::{
@@ -82,6 +82,8 @@ fn NoFolders() -> impl IntoView {
 
 #[component]
 fn ProgressLine(progress: ImportProgress) -> impl IntoView {
+    // A large log is one step: until the first is done, nothing is known but that it goes on.
+    let measured = (progress.bytes_done > 0).then(|| progress.bytes_done.to_string());
     let files = format!(
         "{} of {} · {} so far",
         group_thousands(progress.files_done),
@@ -90,7 +92,7 @@ fn ProgressLine(progress: ImportProgress) -> impl IntoView {
     );
     view! {
         <div class="import-progress">
-            <progress aria-label="Import" max=progress.bytes_total.max(1).to_string() value=progress.bytes_done.to_string()></progress>
+            <progress aria-label="Import" max=progress.bytes_total.max(1).to_string() value=measured></progress>
             <p class="quiet figure">{files}</p>
             <p class="quiet">
                 "It goes on when you leave this page."
@@ -112,7 +114,7 @@ fn ResultView(result: ImportResult) -> impl IntoView {
         .then(|| view! { <BrokenLines count=result.broken_count lines=result.broken.clone()/> });
     view! {
         <div class="import-result">
-            <p class="import-line level-good"><IconView icon=Icon::Check/>{format!("{} read.", counted(result.files, "log", "logs"))}{unchanged}</p>
+            <p class="import-line level-good"><IconView icon=Icon::Check/>{format!("{} read.", capitalised(&counted(result.files, "log", "logs")))}{unchanged}</p>
             <dl class="import-figures">
                 {figure(result.recorded, "entries recorded")}
                 {figure(result.updated, "updated")}

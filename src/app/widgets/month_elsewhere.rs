@@ -1,7 +1,7 @@
 //! The last 30 days' tokens at other models' prices, beside what was paid.
 
 use super::quote_table::{CostCell, ModelCell, SavingCell, difference_words};
-use crate::app::format::counted;
+use crate::app::format::{capitalised, counted};
 use crate::app::server_fns::calculator::{ModelQuote, MonthElsewhere};
 use crate::domain::money::{NanoUsd, group_thousands};
 use crate::domain::tokens::format_tokens;
@@ -79,7 +79,7 @@ fn notes_of(month: &MonthElsewhere) -> Vec<String> {
     }
     if month.unpriced_calls > 0 {
         let calls = counted(month.unpriced_calls, "call has", "calls have");
-        notes.push(format!("{calls} no known price, so you paid more than the figure says."));
+        notes.push(format!("{} no known price, so you paid more than the figure says.", capitalised(&calls)));
     }
     if month.fees > NanoUsd::ZERO {
         notes.push(format!("Fees for web search ({}) are left out on both sides.", month.fees));
@@ -126,6 +126,6 @@ mod tests {
     #[test]
     fn what_is_missing_is_said() {
         let notes = notes_of(&month(1, &[]));
-        assert_eq!(notes[1], "one call has no known price, so you paid more than the figure says.");
+        assert_eq!(notes[1], "One call has no known price, so you paid more than the figure says.");
     }
 }

@@ -1,7 +1,7 @@
 //! The price book: cards with their dates and where their prices are from.
 
 use super::quote_table::plain_day;
-use crate::app::format::counted;
+use crate::app::format::{capitalised, counted};
 use crate::app::kit::card::CardEmpty;
 use crate::app::kit::icon::{Icon, IconView};
 use crate::app::server_fns::calculator::{CardRow, PriceBookPage, RateRow};
@@ -116,11 +116,6 @@ fn source_name(source: &str) -> String {
         "override" => "your own price".into(),
         listed => listed.into(),
     }
-}
-
-fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// Carries the comparison through the search form, which would drop it.
