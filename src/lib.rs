@@ -1,3 +1,65 @@
+//! Tollbridge: a self-hosted ledger for what LLM calls cost. It writes every call down once, prices it exactly, watches
+//! a budget, and shows it in the browser.
+//!
+//! # The map
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | [`domain`] | the rules: money, tokens, prices, cost, time, budgets, anomalies, forecasts. No input or output; compiles for server and browser |
+//! | `capture` | how usage gets in: providers' usage objects, the tracking input, log import, sample data; all of it ends in `capture::recorder` |
+//! | `ledger` | the database, and the only place with SQL: `apply` writes, `usage` answers from rollups, `doctor` proves them |
+//! | `http` | the web server: every route and layer on one page (`http::router`), the API, the guards |
+//! | `app` | the dashboard in Leptos: pages, widgets, charts, server functions |
+//! | `config`, `cli` | the settings, and the commands |
+//! | `tracking` | what a program tracks and asks without the server |
+//!
+//! **Imports run one way.** `domain` imports nothing of ours; `ledger` imports `domain`; `capture` imports both; `http` and
+//! `cli` put things together; `app` imports `domain`, and the server side only inside the bodies of server functions.
+//! Only `ledger` names sqlx; only `http` and the glue of `capture`'s gateway and of the server functions name axum. Tests:
+//! `imports_run_one_way`, `frameworks_stay_in_their_rooms`, `the_browser_gets_no_server_crates`.
+//!
+//! Features: none builds `domain`; `server` adds the ledger, capture and tracking; `ssr` is the whole binary; `hydrate` is
+//! the browser's part.
+//!
+//! # As a library
+//!
+//! The functions of TheBridge's analytics library, in Rust: [`calculate_cost`], [`compare_models`],
+//! [`project_monthly_cost`], [`price_of`], [`format_cost`], [`format_tokens`]; with the feature `server` the
+//! ledger's `Ledger::track`, `track_batch`, `alerts_of`, `budget_status` and `update_budget`.
+//!
+//! # Invariants
+//!
+//! Each is followed by the tests that show it; a test of its own (`every_test_that_is_named_exists`) keeps the names true.
+//!
+//! 1. **Money is integer nano-dollars**; rates are integer pico-dollars per token, read from decimal text and never through
+//!    floats. A call is rounded once, half to even, with checked arithmetic: `rates_come_from_decimal_text_exactly`,
+//!    `v12_half_a_nano_dollar_rounds_to_even`, `cost_is_additive_up_to_one_rounding`,
+//!    `an_amount_out_of_range_is_unpriced_and_not_wrong`.
+//! 2. **Unknown is not zero.** No card, no usage, unknown thinking: a null and a state that every total shows:
+//!    `unknown_is_not_zero` (of the price and of the ledger), `an_unknown_model_is_unpriced_and_never_free`,
+//!    `unknown_thinking_stays_unknown_until_one_side_knows`, `unpriced_calls_make_it_a_lower_bound`.
+//! 3. **Recorded means on disk; recorded once**, by (user, dedup key): `what_was_acknowledged_survives_a_kill`,
+//!    `nothing_is_acknowledged_that_the_ledger_cannot_keep`, `a_call_is_counted_once_however_often_it_is_sent`,
+//!    `totals_do_not_depend_on_order_or_repetition`.
+//! 4. **Events and rollups change in one transaction**, so that rollups always equal their events:
+//!    `a_write_that_fails_half_way_leaves_nothing`, `totals_do_not_depend_on_order_or_repetition`, and
+//!    `doctor_sees_a_rollup_that_lies`.
+//! 5. **The gateway never changes, holds back or breaks a call.** There is no gateway in this version, and so no test.
+//! 6. **Every query is scoped** to a user, or to everyone by choice, by a parameter that cannot be left out:
+//!    `every_question_names_whose_usage_it_is`, `the_same_key_of_two_users_is_two_calls`,
+//!    `an_event_comes_back_as_it_went_in`.
+//! 7. **Time is UTC milliseconds in the ledger**; days and months are cut in an IANA zone at the edge, exactly, and nothing
+//!    is ever reset: `all_zones_begin_their_days_on_quarter_hours_since_1980`,
+//!    `all_zones_3y_days_tile_the_years_and_add_up_to_months`, `another_zone_cuts_its_own_days`,
+//!    `the_budget_counts_its_own_month`.
+//! 8. **Provider keys and prompt texts are never written** to disk, log, metric or error. The import reads logs that hold
+//!    both sides of a conversation: `a_whole_folder_counts_every_call_once_and_no_text`,
+//!    `odd_lines_are_told_apart_and_broken_ones_named`; reports may have no field for them:
+//!    `what_is_no_event_is_refused`. Of the secrets that there are, `passwords_are_hidden_everywhere`.
+//! 9. **History is stable**: a new price changes future events only: `a_new_price_leaves_recorded_calls_as_they_are`,
+//!    `the_users_price_wins_while_it_holds`.
+//! 10. **Time is injected**, so that tests can stand at any moment: `the_clock_is_read_in_one_place`.
+
 #![forbid(unsafe_code)]
 
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
@@ -13,6 +75,17 @@ pub mod domain;
 pub mod http;
 #[cfg(feature = "server")]
 pub mod ledger;
+#[cfg(feature = "server")]
+pub mod tracking;
+
+pub use domain::cost::{calculate_cost, compare_models, price_of};
+pub use domain::money::{NanoUsd, format_cost};
+pub use domain::projection::project as project_monthly_cost;
+pub use domain::tokens::{TokenCounts, format_tokens};
+#[cfg(feature = "server")]
+pub use ledger::{Applied, ApplyOutcome, Ledger, LedgerError};
+#[cfg(feature = "server")]
+pub use tracking::TrackedCall;
 
 /// Brings the server's HTML to life in the browser, and says on `<html>` that it has.
 #[cfg(feature = "hydrate")]

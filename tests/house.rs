@@ -72,9 +72,54 @@ fn the_browser_gets_no_server_crates() {
     }
 }
 
+/// Invariant 10. Durations (`Instant`) and the time in new ids are not what any figure is worked out from.
+#[test]
+fn the_clock_is_read_in_one_place() {
+    let clocks = ["SystemTime::now", "Utc::now", "Local::now"];
+    let found = code_lines().into_iter().filter(|(_, _, text)| clocks.iter().any(|clock| text.contains(clock)));
+    let files: Vec<PathBuf> = found.map(|(path, _, _)| path).collect();
+    assert_eq!(files, [Path::new("http/state.rs")]);
+}
+
+/// Invariant 6: what the ledger answers about usage, it answers about a scope or a user.
+#[test]
+fn every_question_names_whose_usage_it_is() {
+    let mut questions = 0;
+    for file in ["usage.rs", "event.rs"] {
+        let text = std::fs::read_to_string(source_folder().join("ledger").join(file)).unwrap();
+        for function in text.split("\n    pub async fn ").skip(1) {
+            let signature = function.split(") ->").next().unwrap();
+            let is_scoped = ["&Scope", "&UserId"].iter().any(|whose| signature.contains(whose));
+            assert!(is_scoped, "{file}: {signature}");
+            questions += 1;
+        }
+    }
+    assert!(questions >= 6, "found {questions}");
+}
+
+/// Names of tests in the documentation would go stale silently. A word of four parts or more in back quotes is one.
+#[test]
+fn every_test_that_is_named_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    collect(&root.join("src"), &mut files);
+    collect(&root.join("tests"), &mut files);
+    let code: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let mut named = 0;
+    for document in ["src/lib.rs", "README.md", "docs/architecture.md"] {
+        let text = std::fs::read_to_string(root.join(document)).unwrap();
+        for name in text.split('`').filter(|word| word.chars().all(is_word) && word.matches('_').count() >= 3) {
+            let is_there = [format!("fn {name}("), format!("on_both!({name},")].iter().any(|text| code.contains(text));
+            assert!(is_there, "{document} names {name}, and no test is called so");
+            named += 1;
+        }
+    }
+    assert!(named > 30, "found {named}");
+}
+
 /// Every line of code under `src/`, without comments and without the tests' modules.
 fn code_lines() -> Vec<(PathBuf, usize, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = source_folder();
     let mut files = Vec::new();
     collect(&root, &mut files);
     assert!(files.len() > 20, "found {} files", files.len());
@@ -89,6 +134,10 @@ fn code_lines() -> Vec<(PathBuf, usize, String)> {
         }
     }
     lines
+}
+
+fn source_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {

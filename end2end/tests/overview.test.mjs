@@ -140,7 +140,7 @@ test('an unknown model is counted and never free', async () => {
   const page = await openPage(browser);
   await page.goto(`${server.url}/`);
   await hydrated(page);
-  assert.match(await page.locator('#figures .metric-remark').first().textContent(), /1 call unpriced/);
+  assert.match(await page.locator('#figures .metric-remark').first().textContent(), /one call unpriced/);
   assert.match(await page.locator('#models tr', { hasText: 'acme-llm-9' }).textContent(), /unpriced/);
   page.assertSilent();
   await page.context().close();

@@ -70,6 +70,12 @@ impl fmt::Display for NanoUsd {
 
 /// Money as a person reads it: `$1,204.50`, `$0.42`, `$0.0042`, `< $0.0001`. From one dollar on two decimals, below it
 /// up to four.
+///
+/// ```
+/// use tollbridge::{NanoUsd, format_cost};
+/// assert_eq!(format_cost(NanoUsd(1_204_500_000_000)), "$1,204.50");
+/// assert_eq!(format_cost(NanoUsd(4_200_000)), "$0.0042");
+/// ```
 pub fn format_cost(cost: NanoUsd) -> String {
     let sign = if cost.0 < 0 { "−" } else { "" };
     let nanos = cost.0.unsigned_abs();

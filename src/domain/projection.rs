@@ -34,7 +34,15 @@ pub struct DailyAverage {
 }
 
 /// What a month of such days comes to: the brief's `projectMonthlyCost`. `days` is how many days the totals were made in;
-/// none give a projection of zero. Each figure is taken from the exact total and rounded once, half up.
+/// none give a projection of zero. Each figure is taken from the exact total and rounded once, half up. Costs are cents, the
+/// exact one nano-dollars; amounts out of range stop at the largest one.
+///
+/// ```
+/// use tollbridge::{NanoUsd, domain::report::UsageTotals, project_monthly_cost};
+/// let week = UsageTotals { calls: 70, cost: NanoUsd(7_000_000_000), ..Default::default() };
+/// let projection = project_monthly_cost(&week, 7);
+/// assert_eq!((projection.monthly_calls, projection.monthly_cost_formatted.as_str()), (300, "$30.00"));
+/// ```
 pub fn project(totals: &UsageTotals, days: u32) -> Projection {
     let tokens = totals.tokens.total();
     let monthly_tokens = times_over(tokens, MONTH_DAYS, days);

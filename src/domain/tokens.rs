@@ -114,6 +114,10 @@ impl TokenCounts {
 }
 
 /// A count as a person reads it, three digits: `999`, `15.6K`, `1.24M`, `2.10B`.
+///
+/// ```
+/// assert_eq!(tollbridge::format_tokens(15_640), "15.6K");
+/// ```
 pub fn format_tokens(count: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(1_000, "K"), (1_000_000, "M"), (1_000_000_000, "B"), (1_000_000_000_000, "T")];
     if count < 1_000 {

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// The program with a data folder of its own and nothing else from the surroundings.
-fn tollbridge(data_dir: &Path) -> Command {
+pub fn tollbridge(data_dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tollbridge"));
     for name in ["DATABASE_URL", "LEPTOS_SITE_ADDR", "TOLLBRIDGE_CONFIG"] {
         command.env_remove(name);
@@ -17,14 +17,14 @@ fn tollbridge(data_dir: &Path) -> Command {
     command
 }
 
-fn run(command: &mut Command) -> (Output, String) {
+pub fn run(command: &mut Command) -> (Output, String) {
     let output = command.output().unwrap();
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     (output, text)
 }
 
 /// Ends the server even where the test fails.
-struct Running(Child);
+pub struct Running(pub Child);
 
 impl Drop for Running {
     fn drop(&mut self) {

@@ -3,6 +3,7 @@
 mod analytics;
 mod budget;
 mod commands;
+mod crash;
 mod events;
 mod guard;
 mod headers;

@@ -21,10 +21,11 @@ pub struct ComparedModel {
     pub saving_to_current: Option<NanoUsd>,
 }
 
-/// What these tokens cost on a model at a moment, by token type, at the standard terms.
+/// What these tokens cost on a model at a moment (UTC milliseconds), by token type, at the standard terms. It cannot fail:
+/// a model without a price has no cost, and the state `Unpriced`.
 ///
 /// ```
-/// use tollbridge::domain::{cost::calculate_cost, money::NanoUsd, price::PriceBook, tokens::TokenCounts};
+/// use tollbridge::{NanoUsd, TokenCounts, calculate_cost, domain::price::PriceBook};
 /// let tokens = TokenCounts { input: 1_000, output: 500, ..Default::default() };
 /// # #[cfg(feature = "server")] {
 /// let priced = calculate_cost(&PriceBook::builtin(), "claude-sonnet-4-20250514", &tokens, 1_767_225_600_000);
@@ -59,7 +60,18 @@ pub fn calculate_sum_cost(
 }
 
 /// What these tokens cost on each model, cheapest first, models without a price last. The first of `models` is the
-/// current one, which savings are measured against.
+/// current one, which savings are measured against; savings are nano-dollars.
+///
+/// ```
+/// use tollbridge::{NanoUsd, TokenCounts, compare_models, domain::price::PriceBook};
+/// let tokens = TokenCounts { input: 100_000, output: 10_000, ..Default::default() };
+/// # #[cfg(feature = "server")] {
+/// let models = ["claude-opus-4-20250514", "claude-sonnet-4-20250514"];
+/// let compared = compare_models(&PriceBook::builtin(), &models, &tokens, 1_767_225_600_000);
+/// assert_eq!(compared[0].model, "claude-sonnet-4-20250514"); // $0.45 instead of $2.25
+/// assert_eq!(compared[0].saving_to_current, Some(NanoUsd(1_800_000_000)));
+/// # }
+/// ```
 pub fn compare_models(book: &PriceBook, models: &[&str], tokens: &TokenCounts, at_ms: i64) -> Vec<ComparedModel> {
     compare_sums(book, models, tokens, 1, at_ms)
 }
@@ -92,7 +104,18 @@ pub fn compare_sums(
     compared
 }
 
-/// The card that holds for a model at a moment.
+/// The card that holds for a model at a moment (UTC milliseconds); none for an unknown model, which is never guessed at.
+///
+/// ```
+/// use tollbridge::{domain::price::PriceBook, price_of};
+/// # #[cfg(feature = "server")] {
+/// let book = PriceBook::builtin();
+/// let card = price_of(&book, "claude-sonnet-4-20250514", 1_767_225_600_000).ok_or("no card")?;
+/// assert_eq!(card.rates.output.to_usd_per_million(), "15");
+/// assert!(price_of(&book, "acme-llm-9", 1_767_225_600_000).is_none());
+/// # }
+/// # Ok::<(), &str>(())
+/// ```
 pub fn price_of<'book>(book: &'book PriceBook, model: &str, at_ms: i64) -> Option<&'book Arc<PriceCard>> {
     book.lookup(None, model, at_ms)
 }

@@ -170,6 +170,18 @@ on_both!(removing_a_source_takes_all_of_it_and_nothing_else, |ledger| {
     assert_sound(&ledger).await;
 });
 
+on_both!(a_write_that_fails_half_way_leaves_nothing, |ledger| {
+    // The event goes in first; then its rollups find no table.
+    let mut tx = ledger.db.begin().await.unwrap();
+    crate::ledger::db::with_tx!(&mut tx, |connection| {
+        sqlx::query("drop table usage_rollup").execute(connection).await.unwrap();
+    });
+    tx.commit().await.unwrap();
+    let call = event(alice(), "req_1", NOON_MS);
+    ledger.apply(vec![call.clone()]).await.unwrap_err();
+    assert_eq!(ledger.event(&only(alice()), &call.id).await.unwrap(), None);
+});
+
 on_both!(doctor_sees_a_rollup_that_lies, |ledger| {
     ledger.apply(vec![event(alice(), "req_1", NOON_MS)]).await.unwrap();
     let mut tx = ledger.db.begin().await.unwrap();
