@@ -19,9 +19,25 @@
     }
   }
 
+  async function copy(button) {
+    const done = button.querySelector("[role=status]");
+    try {
+      await navigator.clipboard.writeText(document.getElementById(button.dataset.copies).textContent);
+    } catch {
+      return;
+    }
+    button.dataset.copied = "";
+    done.textContent = "Copied";
+    setTimeout(() => {
+      delete button.dataset.copied;
+      done.textContent = "";
+    }, 2000);
+  }
+
   document.addEventListener("click", (event) => {
-    const target = event.target.closest("[data-set-theme], [data-opens]");
+    const target = event.target.closest("[data-set-theme], [data-copies], [data-opens]");
     if (target?.dataset.setTheme) setTheme(target.dataset.setTheme);
+    if (target?.dataset.copies) copy(target);
     if (target?.dataset.opens) document.getElementById(target.dataset.opens)?.showModal();
     closePopovers(event.target);
   });

@@ -23,6 +23,7 @@ pub use db::LedgerLock;
 pub use doctor::RollupCheck;
 pub use event::{EventFilter, EventPage};
 pub use import_file::FileMark;
+pub use usage::SourceUse;
 
 use crate::domain::period::Zone;
 use crate::domain::query::QueryError;

@@ -53,6 +53,13 @@ pub fn counted(count: u64, one: &str, many: &str) -> String {
     }
 }
 
+/// The text with its first letter large, to begin a sentence.
+pub fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(chars).collect()
+}
+
 /// `24th`, of a `YYYY-MM-DD`; the text itself where it is none.
 pub fn day_of_month(date: &str) -> String {
     let Some(date) = parse_date(date) else { return date.into() };
@@ -139,6 +146,7 @@ mod tests {
         assert_eq!(duration(125_000), "2 min 05 s");
         assert_eq!(counted(1, "call", "calls"), "one call");
         assert_eq!(counted(1_204, "call", "calls"), "1,204 calls");
+        assert_eq!(capitalised(&counted(1, "call", "calls")), "One call");
     }
 
     #[test]

@@ -2,5 +2,7 @@
 
 pub mod card;
 pub mod change;
+pub mod failure;
+pub mod field;
 pub mod icon;
 pub mod notice;

@@ -1,4 +1,7 @@
 //! The pages: each reads its address, asks the server functions, and lays out widgets.
 
+pub mod budgets;
+pub mod calculator;
 pub mod not_found;
 pub mod overview;
+pub mod start;

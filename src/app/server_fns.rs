@@ -1,5 +1,10 @@
 //! The dashboard's own server functions: what a page asks for, under `/_fn`. Each body authorises, asks the ledger and
 //! maps the error; nothing is worked out here.
 
+pub mod budget;
+pub mod calculator;
 pub mod error;
+#[cfg(feature = "ssr")]
+mod form;
 pub mod report;
+pub mod start;

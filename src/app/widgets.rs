@@ -1,19 +1,27 @@
-//! The widgets of the Overview: each shows one part of an answer. They are given figures and never fetch any.
+//! The widgets of the pages: each shows one part of an answer. They are given figures and never fetch any.
 
 pub mod alerts_strip;
 pub mod budget_card;
+pub mod budget_form;
+pub mod call_form;
 pub mod cost_by_model;
 pub mod first_start;
 pub mod forecast_card;
 pub mod headline;
 pub mod heat_map;
+pub mod log_import;
 pub mod metric_cards;
 pub mod model_filter;
 pub mod model_table;
+pub mod month_elsewhere;
+pub mod price_book;
 pub mod projection_card;
+pub mod quote_table;
 pub mod range_switch;
+pub mod sample_data;
 pub mod usage_by_model;
 pub mod usage_over_time;
+pub mod usage_snippets;
 
 use crate::domain::query::UsageQuery;
 use crate::domain::report::UsageReport;

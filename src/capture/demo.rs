@@ -3,9 +3,12 @@
 //!
 //! Nothing here is random from run to run: the same moment gives the same records.
 
+mod load;
 mod random;
 mod session;
 mod team;
+
+pub use load::load_demo;
 
 use crate::domain::usage::{UsageRecord, UserId};
 use chrono::{DateTime, Datelike, Days, NaiveDate, Weekday};

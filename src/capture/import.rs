@@ -2,6 +2,7 @@
 //! file of its own below; what becomes of the records is the ledger's business.
 
 pub mod claude_code;
+pub mod job;
 mod lines;
 
 use crate::domain::usage::UsageRecord;

@@ -1,6 +1,7 @@
 //! `tollbridge serve`: the dashboard and the API, until SIGTERM or Ctrl-C.
 
 use super::{CommandError, open_ledger, price_book};
+use crate::capture::import::job::ImportJobs;
 use crate::config::Config;
 use crate::http;
 use crate::http::state::{AppState, Clock};
@@ -27,6 +28,7 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
         prices: price_book(&config)?,
         clock: Clock::System,
         leptos_options: config.leptos.clone(),
+        imports: ImportJobs::default(),
         config: Arc::new(config),
     };
     println!("Tollbridge is at http://{bound}");

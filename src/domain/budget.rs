@@ -88,11 +88,8 @@ impl Budget {
     /// `alertThreshold1` to `alertThreshold3`, `timeZone`.
     pub fn parse(monthly_limit_cents: i64, thresholds: [i64; 3], time_zone: &str) -> Result<Self, QueryError> {
         let zone = Zone::parse(time_zone).map_err(|error| QueryError { field: "timeZone", ..error })?;
-        Ok(Self {
-            monthly_limit: parse_limit(monthly_limit_cents)?,
-            thresholds: parse_thresholds(thresholds)?,
-            time_zone: zone.name().into(),
-        })
+        let (monthly_limit, thresholds) = parse_limits(monthly_limit_cents, thresholds)?;
+        Ok(Self { monthly_limit, thresholds, time_zone: zone.name().into() })
     }
 
     /// The zone its month is cut in. UTC should the name be none any more.
@@ -149,6 +146,11 @@ pub fn crossed_alerts(status: &BudgetStatus) -> Vec<BudgetAlert> {
         .collect();
     alerts.reverse();
     alerts
+}
+
+/// The part of [`Budget::parse`] that needs no list of time zones, so that a browser can check a form by it.
+pub fn parse_limits(monthly_limit_cents: i64, thresholds: [i64; 3]) -> Result<(NanoUsd, [u32; 3]), QueryError> {
+    Ok((parse_limit(monthly_limit_cents)?, parse_thresholds(thresholds)?))
 }
 
 fn parse_limit(cents: i64) -> Result<NanoUsd, QueryError> {

@@ -2,7 +2,7 @@
 
 mod comparison;
 
-pub use comparison::{ComparedModel, calculate_cost, compare_models, price_of};
+pub use comparison::{ComparedModel, calculate_cost, calculate_sum_cost, compare_models, compare_sums, price_of};
 
 use super::money::NanoUsd;
 use super::price::{PriceBook, PriceCard, Rate, Ratio};
@@ -86,7 +86,19 @@ pub fn price_usage(book: &PriceBook, usage: &UsageInput<'_>) -> PricedUsage {
         return PricedUsage::without_cost(PricingState::NoUsage);
     }
     let card = book.lookup(usage.provider, usage.model, usage.at_ms);
-    card.and_then(|card| price_by_card(card, usage)).unwrap_or(PricedUsage::without_cost(PricingState::Unpriced))
+    let priced = card.and_then(|card| price_by_card(card, usage, usage.tokens.prompt()));
+    priced.unwrap_or(PricedUsage::without_cost(PricingState::Unpriced))
+}
+
+/// Prices the sum of many calls. A context tier depends on each prompt's length, which a sum no longer knows: all calls
+/// are taken to be of the mean length, and where the card has tiers the cost is an estimate.
+fn price_sum(book: &PriceBook, usage: &UsageInput<'_>, calls: u64) -> PricedUsage {
+    let Some(card) = book.lookup(usage.provider, usage.model, usage.at_ms) else {
+        return PricedUsage::without_cost(PricingState::Unpriced);
+    };
+    let mean_prompt = usage.tokens.prompt().div_ceil(calls.max(1));
+    let usage = UsageInput { is_estimated: usage.is_estimated || calls > 1 && !card.tiers.is_empty(), ..*usage };
+    price_by_card(card, &usage, mean_prompt).unwrap_or(PricedUsage::without_cost(PricingState::Unpriced))
 }
 
 /// Prices a record as [`price_usage`] does.
@@ -128,9 +140,9 @@ impl CostParts {
     }
 }
 
-/// `None` where an amount leaves the range of [`NanoUsd`].
-fn price_by_card(card: &Arc<PriceCard>, usage: &UsageInput<'_>) -> Option<PricedUsage> {
-    let applied = card.applied_rates(usage.tokens.prompt(), usage.terms);
+/// `None` where an amount leaves the range of [`NanoUsd`]. The context tier is that of a prompt of `prompt_tokens`.
+fn price_by_card(card: &Arc<PriceCard>, usage: &UsageInput<'_>, prompt_tokens: u64) -> Option<PricedUsage> {
+    let applied = card.applied_rates(prompt_tokens, usage.terms);
     let fee = card.web_search_fee_nano_usd.unwrap_or_default();
     let fees = i128::from(fee.0).checked_mul(i128::from(usage.web_search_count))?;
     let parts = exact_parts(usage.tokens, |bucket| applied.rates.of(bucket), applied.multiplier)?;

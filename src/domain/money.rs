@@ -95,6 +95,54 @@ pub fn format_cost(cost: NanoUsd) -> String {
     format!("{sign}${}.{:02}", group_thousands(cents / 100), cents % 100)
 }
 
+/// Why a text is no amount of dollars.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AmountError {
+    #[error("must be an amount in dollars, such as 100 or 99.50")]
+    NotAnAmount,
+    #[error("must have at most two digits after the point")]
+    TooFine,
+    #[error("is too large")]
+    TooLarge,
+}
+
+/// Reads dollars as a person writes them, in whole cents: `100`, `99.5`, `$1,204.50`.
+///
+/// A comma counts only between groups of three digits: a decimal comma is refused, not misread.
+///
+/// # Errors
+/// Says what is wrong with the text; a sign is no part of an amount.
+pub fn parse_cents(text: &str) -> Result<i64, AmountError> {
+    let text = text.trim();
+    let text = text.strip_prefix('$').unwrap_or(text).trim_start();
+    let (dollars, cents) = text.split_once('.').unwrap_or((text, "00"));
+    let digits = ungrouped(dollars).ok_or(AmountError::NotAnAmount)?;
+    if cents.is_empty() || !cents.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(AmountError::NotAnAmount);
+    }
+    if cents.len() > 2 {
+        return Err(AmountError::TooFine);
+    }
+    format!("{digits}{cents:0<2}").parse().map_err(|_| AmountError::TooLarge)
+}
+
+/// Whole cents as a form shows them, to be read back by [`parse_cents`]: `100.00`.
+pub fn cents_to_text(cents: i64) -> String {
+    format!("{}.{:02}", cents / 100, (cents % 100).abs())
+}
+
+/// The digits of a whole number that may be grouped by commas: `1,204` and `1204`, but not `1,2`.
+pub fn ungrouped(number: &str) -> Option<String> {
+    let mut groups = number.split(',');
+    let first = groups.next()?;
+    let is_number = |group: &str| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit());
+    let is_grouped = number.contains(',');
+    let fits = is_number(first)
+        && (!is_grouped || first.len() <= 3)
+        && groups.all(|group| is_number(group) && group.len() == 3);
+    fits.then(|| number.replace(',', ""))
+}
+
 /// A whole number with commas between groups of three: `1,204,500`.
 pub fn group_thousands(number: u64) -> String {
     let digits = number.to_string();
@@ -145,6 +193,35 @@ mod tests {
         ] {
             assert_eq!(format_cost(NanoUsd(nanos)), text, "{nanos}");
         }
+    }
+
+    #[test]
+    fn amounts_are_read_exactly_or_not_at_all() {
+        for (text, cents) in [
+            ("100", 10_000),
+            ("100.00", 10_000),
+            (" $99.5 ", 9_950),
+            ("0.07", 7),
+            ("$1,204.50", 120_450),
+            ("1,000,000", 100_000_000),
+            ("0", 0),
+        ] {
+            assert_eq!(parse_cents(text), Ok(cents), "{text}");
+        }
+        for text in ["", "$", "-5", "+5", "1e3", "five", "12,50", "1,00", "1234,567", ".5", "5.", "1.2.3", "1 000", "٣"]
+        {
+            assert_eq!(parse_cents(text), Err(AmountError::NotAnAmount), "{text}");
+        }
+        assert_eq!(parse_cents("0.005"), Err(AmountError::TooFine));
+        assert_eq!(parse_cents("99999999999999999999"), Err(AmountError::TooLarge));
+    }
+
+    #[test]
+    fn an_amount_reads_back_as_it_was_written() {
+        for cents in [0, 7, 9_950, 10_000, 1_000_000_000] {
+            assert_eq!(parse_cents(&cents_to_text(cents)), Ok(cents));
+        }
+        assert_eq!(cents_to_text(9_950), "99.50");
     }
 
     #[test]

@@ -282,7 +282,7 @@ fn check_zone_shape(zone: &str) -> Result<(), QueryError> {
 }
 
 /// Leaves what a query string may carry bare (RFC 3986, 3.4) and is usual in model ids and zones.
-fn percent_encode(text: &str) -> String {
+pub fn percent_encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/:@".contains(&byte) {

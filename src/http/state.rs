@@ -1,5 +1,6 @@
 //! What every handler and server function can reach, and the clock that tests can set.
 
+use crate::capture::import::job::ImportJobs;
 use crate::config::Config;
 use crate::domain::price::PriceBook;
 use crate::ledger::Ledger;
@@ -16,6 +17,8 @@ pub struct AppState {
     pub config: Arc<Config>,
     pub clock: Clock,
     pub leptos_options: LeptosOptions,
+    /// The import that runs in the background, if one does.
+    pub imports: ImportJobs,
 }
 
 /// Where "now" comes from (invariant 10).

@@ -17,6 +17,15 @@ use chrono::{Days, NaiveDate};
 use sqlx::{QueryBuilder, Row};
 use std::collections::{BTreeMap, HashMap};
 
+/// What one source has brought in so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceUse {
+    pub source: Source,
+    /// When its first call happened.
+    pub first_at_ms: i64,
+    pub calls: u64,
+}
+
 /// Narrows a query on rollups `r` down; a macro, because the builder's type differs with the database.
 macro_rules! push_interval {
     ($select:expr, $interval:expr, $wanted:expr) => {
@@ -161,6 +170,43 @@ impl Ledger {
                 .bind(QUARTER)
                 .fetch_one(pool)
                 .await?
+        }))
+    }
+
+    /// Each source that has brought anything in, in the order of [`Source::ALL`].
+    pub async fn first_use_by_source(&self, scope: &Scope) -> Result<Vec<SourceUse>, LedgerError> {
+        let rows: Vec<(String, i64, i64)> = with_reader!(&self.db, |pool| {
+            sqlx::query_as(
+                "select s.source, min(r.bucket_at_ms), cast(sum(r.calls) as bigint) from series s \
+                 join usage_rollup r on r.user_id = s.user_id and r.series_id = s.id \
+                 where s.user_id = $1 and r.grain = $2 group by s.source",
+            )
+            .bind(user_id_of(scope))
+            .bind(DAY)
+            .fetch_all(pool)
+            .await?
+        });
+        let mut uses = Vec::new();
+        for (name, first_day_ms, calls) in rows {
+            let source = name.parse().map_err(|_| LedgerError::OutOfRange("series.source"))?;
+            let first_at_ms = self.first_event_ms(scope, source, first_day_ms).await?.unwrap_or(first_day_ms);
+            let calls = u64::try_from(calls).map_err(|_| LedgerError::OutOfRange("a sum of calls"))?;
+            uses.push(SourceUse { source, first_at_ms, calls });
+        }
+        uses.sort_by_key(|one| Source::ALL.iter().position(|source| *source == one.source));
+        Ok(uses)
+    }
+
+    /// The first event of a source. `from_ms` begins the day on which it is known to be, so little is looked through.
+    async fn first_event_ms(&self, scope: &Scope, source: Source, from_ms: i64) -> Result<Option<i64>, LedgerError> {
+        Ok(with_reader!(&self.db, |pool| {
+            let mut select = QueryBuilder::new("select occurred_at_ms from usage_event where occurred_at_ms >= ");
+            select.push_bind(from_ms).push(" and source = ").push_bind(source.name());
+            if let Scope::User(user) = scope {
+                select.push(" and user_id = ").push_bind(&user.0);
+            }
+            select.push(" order by occurred_at_ms limit 1");
+            select.build_query_scalar().fetch_optional(pool).await?
         }))
     }
 

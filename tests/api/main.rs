@@ -9,6 +9,7 @@ mod guard;
 mod headers;
 mod lifecycle;
 mod limits;
+mod pages;
 mod prices;
 mod server;
 mod usage;

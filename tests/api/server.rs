@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
 use std::sync::Arc;
 use tempfile::TempDir;
+use tollbridge::capture::import::job::ImportJobs;
 use tollbridge::config::Config;
 use tollbridge::domain::price::PriceBook;
 use tollbridge::http::guard::AllowedHosts;
@@ -48,6 +49,7 @@ impl TestServer {
             prices: PriceBook::builtin(),
             clock: Clock::fixed_at(NOW_MS),
             leptos_options: config.leptos.clone(),
+            imports: ImportJobs::default(),
             config: Arc::new(config),
         };
         Self { router: router(state.clone(), AllowedHosts::of_loopback(3000)), state, _folder: folder }

@@ -1,7 +1,7 @@
 //! The calculator: what these tokens cost on a model, and on other models instead. For calls that were made, with their
-//! terms and fees, see [`price_usage`].
+//! terms and fees, see [`super::price_usage`].
 
-use super::{PricedUsage, UsageInput, price_usage};
+use super::{PricedUsage, UsageInput, price_sum};
 use crate::domain::money::NanoUsd;
 use crate::domain::price::{PriceBook, PriceCard};
 use crate::domain::tokens::TokenCounts;
@@ -33,17 +33,30 @@ pub struct ComparedModel {
 /// # }
 /// ```
 pub fn calculate_cost(book: &PriceBook, model: &str, tokens: &TokenCounts, at_ms: i64) -> PricedUsage {
+    calculate_sum_cost(book, model, tokens, 1, &ServiceTerms::default(), at_ms)
+}
+
+/// What `calls` calls cost on a model at these terms (such as a batch), told from the sum of their tokens. Where the
+/// price depends on a prompt's length, all calls count as of the mean length and the cost is an estimate.
+pub fn calculate_sum_cost(
+    book: &PriceBook,
+    model: &str,
+    tokens: &TokenCounts,
+    calls: u64,
+    terms: &ServiceTerms,
+    at_ms: i64,
+) -> PricedUsage {
     let usage = UsageInput {
         provider: None,
         model,
         at_ms,
         tokens,
-        terms: &ServiceTerms::default(),
+        terms,
         web_search_count: 0,
         has_usage: true,
         is_estimated: false,
     };
-    price_usage(book, &usage)
+    price_sum(book, &usage, calls)
 }
 
 /// What these tokens cost on each model, cheapest first, models without a price last. The first of `models` is the
@@ -60,7 +73,20 @@ pub fn calculate_cost(book: &PriceBook, model: &str, tokens: &TokenCounts, at_ms
 /// # }
 /// ```
 pub fn compare_models(book: &PriceBook, models: &[&str], tokens: &TokenCounts, at_ms: i64) -> Vec<ComparedModel> {
-    let priced: Vec<PricedUsage> = models.iter().map(|model| calculate_cost(book, model, tokens, at_ms)).collect();
+    compare_sums(book, models, tokens, 1, at_ms)
+}
+
+/// As [`compare_models`], for the sum of `calls` calls: see [`calculate_sum_cost`].
+pub fn compare_sums(
+    book: &PriceBook,
+    models: &[&str],
+    tokens: &TokenCounts,
+    calls: u64,
+    at_ms: i64,
+) -> Vec<ComparedModel> {
+    let terms = ServiceTerms::default();
+    let price = |model: &&str| calculate_sum_cost(book, model, tokens, calls, &terms, at_ms);
+    let priced: Vec<PricedUsage> = models.iter().map(price).collect();
     let dearest = priced.iter().filter_map(|priced| priced.cost).max();
     let current = priced.first().and_then(|priced| priced.cost);
     let saving = |reference: Option<NanoUsd>, cost: Option<NanoUsd>| reference?.checked_sub(cost?);

@@ -226,6 +226,24 @@ fn any_terms() -> impl Strategy<Value = ServiceTerms> {
     (tier, speed, geo).prop_map(|(tier, speed, geo)| terms(tier, speed, geo))
 }
 
+#[test]
+fn a_sum_of_calls_is_priced_as_calls_of_the_mean_length() {
+    let book = PriceBook::builtin();
+    let cost = |calls, terms: &ServiceTerms| {
+        let million = TokenCounts { input: 1_000_000, ..Default::default() };
+        calculate_sum_cost(&book, "claude-haiku-5-5", &million, calls, terms, NOV_2026_MS)
+    };
+    let standard = ServiceTerms::default();
+    // $0.10 a million up to 100,000 tokens of prompt, $0.50 above.
+    assert_eq!(cost(10, &standard).cost, Some(NanoUsd(100_000_000)), "ten prompts of 100,000");
+    assert_eq!(cost(9, &standard).cost, Some(NanoUsd(500_000_000)), "nine prompts are longer");
+    assert_eq!(cost(1, &standard).cost, Some(NanoUsd(500_000_000)));
+    assert_eq!(cost(10, &terms("batch", "standard", "")).cost, Some(NanoUsd(50_000_000)));
+    // Some of the ten may have been longer than the mean, so nobody knows; of one call the length is known.
+    assert_eq!((cost(10, &standard).state, cost(1, &standard).state), (PricingState::Estimated, PricingState::Exact));
+    assert_eq!(cost(0, &standard).cost, cost(1, &standard).cost, "no calls is not a division by zero");
+}
+
 proptest! {
     #[test]
     fn cost_is_additive_up_to_one_rounding(

@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::budget::Budget;
 use crate::domain::query::{Aggregation, Range, UsageQuery};
+use crate::ledger::SourceUse;
 
 /// A call on each of the last 20 days at noon, and one an hour before midnight of 9 March in Berlin.
 async fn fill(ledger: &Ledger) {
@@ -102,4 +103,26 @@ on_both!(days_are_cut_again_when_the_zone_changes, |ledger| {
     };
     let report = ledger.report(&only(alice()), &query, NOON_MS).await.unwrap();
     assert_eq!(report.summary.total_calls, 2);
+});
+
+on_both!(each_source_tells_its_first_call, |ledger| {
+    assert_eq!(ledger.first_use_by_source(&only(alice())).await.unwrap(), []);
+    fill(&ledger).await;
+    let mut imported = event(alice(), "imported", NOON_MS - 40 * DAY_MS + 123);
+    imported.record.source = Source::Import;
+    let mut later = event(alice(), "imported later", NOON_MS - 40 * DAY_MS + 456);
+    later.record.source = Source::Import;
+    let mut part = event(alice(), "part", NOON_MS - 40 * DAY_MS + 124);
+    part.record.source = Source::Import;
+    part.record.part_of = Some("imported".into());
+    let mut of_bob = event(UserId("bob".into()), "of bob", NOON_MS - 90 * DAY_MS);
+    of_bob.record.source = Source::Demo;
+    ledger.apply(vec![imported, part, later, of_bob]).await.unwrap();
+
+    let told = |source, first_at_ms, calls| SourceUse { source, first_at_ms, calls };
+    let api = told(Source::Api, NOON_MS - 19 * DAY_MS, 21);
+    let import = told(Source::Import, NOON_MS - 40 * DAY_MS + 123, 2);
+    assert_eq!(ledger.first_use_by_source(&only(alice())).await.unwrap(), [api, import]);
+    let everyone = ledger.first_use_by_source(&Scope::Everyone).await.unwrap();
+    assert_eq!(everyone, [api, import, told(Source::Demo, NOON_MS - 90 * DAY_MS, 1)]);
 });

@@ -1,0 +1,154 @@
+//! The form that sets the budget. Both sides check it; what was typed stays, and the message stands at its field.
+
+use crate::app::kit::card::Card;
+use crate::app::kit::field::TextField;
+use crate::app::kit::icon::{Icon, IconView};
+use crate::app::kit::notice::{Level, Notice};
+use crate::app::server_fns::budget::{BudgetDraft, SaveBudget};
+use crate::app::state::budget_form::{BudgetFault, BudgetForm, LIMIT, THRESHOLDS, TIME_ZONE};
+use leptos::ev::SubmitEvent;
+use leptos::form::{ActionForm, FromFormData};
+use leptos::prelude::*;
+
+/// What each threshold is called, in rising order.
+const LEVELS: [(Level, &str, &str); 3] = [
+    (Level::Info, "Note", "Note, percent of the limit"),
+    (Level::Warning, "Warning", "Warning, percent of the limit"),
+    (Level::Critical, "Critical", "Critical, percent of the limit"),
+];
+
+/// Suggestions only: any IANA zone can be typed.
+const COMMON_ZONES: [&str; 38] = [
+    "UTC",
+    "Africa/Cairo",
+    "Africa/Johannesburg",
+    "Africa/Lagos",
+    "Africa/Nairobi",
+    "America/Bogota",
+    "America/Chicago",
+    "America/Denver",
+    "America/Halifax",
+    "America/Los_Angeles",
+    "America/Mexico_City",
+    "America/New_York",
+    "America/Phoenix",
+    "America/Sao_Paulo",
+    "America/Toronto",
+    "Asia/Bangkok",
+    "Asia/Dubai",
+    "Asia/Hong_Kong",
+    "Asia/Jakarta",
+    "Asia/Jerusalem",
+    "Asia/Karachi",
+    "Asia/Kolkata",
+    "Asia/Seoul",
+    "Asia/Shanghai",
+    "Asia/Singapore",
+    "Asia/Tokyo",
+    "Australia/Perth",
+    "Australia/Sydney",
+    "Europe/Amsterdam",
+    "Europe/Berlin",
+    "Europe/Istanbul",
+    "Europe/London",
+    "Europe/Madrid",
+    "Europe/Paris",
+    "Europe/Rome",
+    "Europe/Warsaw",
+    "Europe/Zurich",
+    "Pacific/Auckland",
+];
+
+#[component]
+pub fn BudgetFormCard(
+    draft: BudgetDraft,
+    save: ServerAction<SaveBudget>,
+    /// A plain form was saved and has come back to its page.
+    came_from_saving: Memo<bool>,
+) -> impl IntoView {
+    let fault = RwSignal::new(draft.fault);
+    Effect::new(move |_| {
+        if let Some(result) = save.value().get() {
+            fault.set(result.err().as_ref().and_then(BudgetFault::of_error));
+        }
+    });
+    let check_first = move |event: SubmitEvent| {
+        let Ok(sent) = SaveBudget::from_event(&event) else { return };
+        let entered = form_of(sent);
+        if let Err(found) = entered.check() {
+            event.prevent_default();
+            fault.set(Some(found));
+        }
+    };
+    let at = move |field: &'static str| {
+        Signal::derive(move || {
+            fault.with(|fault| fault.as_ref().filter(|fault| fault.field == field).map(|fault| fault.message.clone()))
+        })
+    };
+    let BudgetForm { limit, thresholds: [first, second, third], time_zone } = draft.form;
+    let thresholds = THRESHOLDS.into_iter().zip(LEVELS).zip([first, second, third]);
+    view! {
+        <Card id="budget-form" title="Monthly limit" class="span-8">
+            <ActionForm action=save on:submit:capture=check_first attr:class="form" attr:novalidate=true>
+                <div class="form-row">
+                    <TextField name=LIMIT label="Limit" before="$" inputmode="decimal" value=limit fault=at(LIMIT)
+                        hint="For a calendar month, in US dollars."/>
+                    <TextField name=TIME_ZONE label="Time zone" list="time-zones" value=time_zone fault=at(TIME_ZONE)
+                        hint="The month begins at midnight there."/>
+                    <datalist id="time-zones">
+                        {COMMON_ZONES.map(|zone| view! { <option value=zone></option> }).into_iter().collect_view()}
+                    </datalist>
+                </div>
+                <fieldset class="form-group">
+                    <legend>"Tell me when this much of it is spent"</legend>
+                    <div class="form-row form-row-3">
+                        {thresholds
+                            .map(|((name, (level, label, spoken_label)), value)| view! {
+                                <div class=format!("threshold {}", level.class())>
+                                    <IconView icon=level.icon()/>
+                                    <TextField name label spoken_label behind="%" inputmode="numeric" value fault=at(name)/>
+                                </div>
+                            })
+                            .collect_view()}
+                    </div>
+                </fieldset>
+                <div class="form-foot">
+                    <button class="button" aria-busy=move || save.pending().get().then_some("true")>"Save budget"</button>
+                    <Outcome save fault came_from_saving/>
+                </div>
+            </ActionForm>
+        </Card>
+    }
+    .into_any()
+}
+
+/// Beside the button: whether it was saved.
+#[component]
+fn Outcome(
+    save: ServerAction<SaveBudget>,
+    fault: RwSignal<Option<BudgetFault>>,
+    came_from_saving: Memo<bool>,
+) -> impl IntoView {
+    let outcome = move || {
+        if fault.with(Option::is_some) {
+            return Some(
+                view! { <Notice level=Level::Warning word="Not saved." message="One field needs another look."/> }
+                    .into_any(),
+            );
+        }
+        match save.value().get() {
+            Some(Err(error)) => Some(view! { <Notice level=Level::Critical word="Not saved." message=error.to_string()/> }.into_any()),
+            None if !came_from_saving.get() => None,
+            _ if save.pending().get() => None,
+            _ => Some(view! {
+                <p class="form-saved level-good"><IconView icon=Icon::Check/>"Saved. The figures above follow it."</p>
+            }.into_any()),
+        }
+    };
+    view! { <div class="form-outcome" role="status">{outcome}</div> }
+}
+
+fn form_of(sent: SaveBudget) -> BudgetForm {
+    let SaveBudget { limit, threshold_1, threshold_2, threshold_3, time_zone } = sent;
+    BudgetForm { limit, thresholds: [threshold_1, threshold_2, threshold_3], time_zone }
+}

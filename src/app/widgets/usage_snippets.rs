@@ -1,0 +1,74 @@
+//! Posting usage: the request, ready to copy, with this server's own address.
+
+use super::sample_data::ArrivalPill;
+use crate::app::kit::card::Card;
+use crate::app::server_fns::start::Arrival;
+use leptos::prelude::*;
+
+#[component]
+pub fn UsageSnippetsCard(base_url: String, arrival: Memo<Option<Arrival>>) -> impl IntoView {
+    let snippets = [
+        ("curl", "Shell", curl(&base_url)),
+        ("typescript", "TypeScript", typescript(&base_url)),
+        ("python", "Python", python(&base_url)),
+    ];
+    let choices = snippets.iter().enumerate().map(|(index, (id, label, _))| {
+        view! {
+            <label class="segment">
+                <input type="radio" name="snippet" value=*id checked=index == 0 autocomplete="off"/>
+                {*label}
+            </label>
+        }
+    });
+    let choices = choices.collect_view();
+    let blocks = snippets.map(|(id, label, code)| {
+        view! {
+            <div class=format!("snippet snippet-{id}")>
+                <pre id=format!("snippet-{id}") tabindex="0" role="region" aria-label=label><code>{code}</code></pre>
+                <button type="button" class="copy-button" data-copies=format!("snippet-{id}")>
+                    <span class="copy-idle">"Copy"</span>
+                    <span class="copy-done" role="status"></span>
+                </button>
+            </div>
+        }
+    });
+    view! {
+        <Card id="api" title="Post usage yourself" class="span-8" aside=move || view! { <ArrivalPill arrival/> }>
+            <p class="card-lead">
+                "One request per call, with the usage object as your provider sent it: Anthropic, OpenAI and Gemini are told apart. The answer says what the call cost."
+            </p>
+            <div class="snippets">
+                <div class="segments segments-small" role="radiogroup" aria-label="Language">{choices}</div>
+                {blocks.into_iter().collect_view()}
+            </div>
+            <p class="quiet small">
+                "Give each call its " <code>"id"</code> ", and sending it twice counts it once. An array of up to 1,000 calls is one request, too."
+            </p>
+        </Card>
+    }
+    .into_any()
+}
+
+fn curl(base_url: &str) -> String {
+    format!(
+        "curl {base_url}/api/analytics/usage \\\n  -H 'content-type: application/json' \\\n  -d '{{\n    \"model\": \
+         \"claude-sonnet-4-20250514\",\n    \"usage\": {{\"input_tokens\": 1000, \"output_tokens\": 500}}\n  }}'"
+    )
+}
+
+fn typescript(base_url: &str) -> String {
+    format!(
+        "const message = await anthropic.messages.create({{ /* your call */ }});\n\nawait fetch(\"{base_url}/api/analytics/usage\", \
+         {{\n  method: \"POST\",\n  headers: {{ \"content-type\": \"application/json\" }},\n  body: JSON.stringify({{\n    id: \
+         message.id,\n    model: message.model,\n    usage: message.usage,\n  }}),\n}});"
+    )
+}
+
+fn python(base_url: &str) -> String {
+    format!(
+        "import json\nfrom urllib.request import Request, urlopen\n\nmessage = client.messages.create(...)  # your call\n\nevent = \
+         {{\n    \"id\": message.id,\n    \"model\": message.model,\n    \"usage\": message.usage.to_dict(),\n}}\nurlopen(Request(\n    \
+         \"{base_url}/api/analytics/usage\",\n    data=json.dumps(event).encode(),\n    headers={{\"content-type\": \
+         \"application/json\"}},\n))"
+    )
+}
