@@ -13,16 +13,18 @@ use super::body::{ANSWER_WITHIN, SMALL_BODY, TRACKING_BODY, answer_in_time, read
 use super::guard::{AllowedHosts, Strictness, check_host, check_origin};
 use super::state::AppState;
 use super::{api, error, headers, health, request_id};
+use crate::app::state::theme::Theme;
 use crate::app::{App, shell};
 use axum::Router;
 use axum::handler::Handler;
-use axum::http::header::CONTENT_SECURITY_POLICY;
+use axum::http::header::{CONTENT_SECURITY_POLICY, COOKIE};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use leptos::nonce::use_nonce;
-use leptos::prelude::{expect_context, provide_context};
+use leptos::prelude::{expect_context, provide_context, use_context};
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
 use tower_http::services::ServeDir;
 
@@ -81,12 +83,19 @@ fn dashboard(state: &AppState) -> Router<AppState> {
 fn page_context(state: AppState) -> impl Fn() + Clone + Send + Sync + 'static {
     move || {
         provide_context(state.clone());
+        provide_context(theme_of_request());
         let Some(nonce) = use_nonce() else { return };
         let policy = headers::policy_for_page(&nonce.to_string(), &state.leptos_options);
         if let Ok(policy) = HeaderValue::from_str(&policy) {
             expect_context::<ResponseOptions>().insert_header(CONTENT_SECURITY_POLICY, policy);
         }
     }
+}
+
+fn theme_of_request() -> Theme {
+    let parts = use_context::<Parts>();
+    let cookies = parts.iter().flat_map(|parts| parts.headers.get_all(COOKIE));
+    cookies.filter_map(|header| header.to_str().ok()).find_map(Theme::in_cookies).unwrap_or_default()
 }
 
 fn small(route: MethodRouter<AppState>) -> MethodRouter<AppState> {

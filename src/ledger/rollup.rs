@@ -11,7 +11,7 @@ use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{PricingState, UsageEvent};
 use sha2::{Digest, Sha256};
 use sqlx::{ColumnIndex, Decode, QueryBuilder, Row, Type};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 
 pub(super) const QUARTER: i64 = 1;
 pub(super) const DAY: i64 = 2;
@@ -110,17 +110,19 @@ pub(super) struct SeriesKey {
 /// Changes to rollups, gathered over a batch and then written once per row.
 #[derive(Debug, Default)]
 pub(super) struct RollupChanges {
-    changes: BTreeMap<RollupKey, Sums>,
-    series: BTreeSet<SeriesKey>,
+    /// Sums by (series, grain, bucket); a series' id stands for its user too.
+    changes: HashMap<(i64, i64, i64), Sums>,
+    series: HashMap<SeriesKey, i64>,
     day_starts: HashMap<i64, i64>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct RollupKey {
-    user_id: String,
+/// One row to write.
+struct RollupRow<'a> {
+    user_id: &'a str,
     grain: i64,
     bucket_at_ms: i64,
     series_id: i64,
+    sums: Sums,
 }
 
 #[derive(Clone, Copy)]
@@ -136,36 +138,57 @@ impl RollupChanges {
         let day_at_ms = *self.day_starts.entry(quarter_at_ms).or_insert_with(|| day_of(day_zone, quarter_at_ms));
         let sums = contribution(event)?;
         for series in [user_series(event), everyone_series(event)] {
-            let series_id = series_id(&series);
+            let series_id = match self.series.get(&series) {
+                Some(known) => *known,
+                None => {
+                    let id = series_id(&series);
+                    self.series.insert(series, id);
+                    id
+                }
+            };
             for (grain, bucket_at_ms) in [(QUARTER, quarter_at_ms), (DAY, day_at_ms)] {
-                let key = RollupKey { user_id: series.user_id.clone(), grain, bucket_at_ms, series_id };
-                merge(self.changes.entry(key).or_insert([0; 22]), &sums, sign)?;
+                merge(self.changes.entry((series_id, grain, bucket_at_ms)).or_insert([0; 22]), &sums, sign)?;
             }
-            self.series.insert(series);
         }
         Ok(())
     }
 
     pub(super) async fn write(self, tx: &mut Tx) -> Result<(), LedgerError> {
-        let series: Vec<_> = self.series.into_iter().collect();
+        let mut series: Vec<_> = self.series.iter().collect();
+        series.sort();
         write_series(tx, &series).await?;
-        let changes: Vec<_> = self.changes.into_iter().filter(|(_, sums)| *sums != [0; 22]).collect();
-        for chunk in changes.chunks(500) {
+        let mut rows = self.rows();
+        // In the order of the table, so that its pages are touched once, and by every writer in the same order.
+        rows.sort_by_key(|row| (row.user_id, row.grain, row.bucket_at_ms, row.series_id));
+        for chunk in rows.chunks(500) {
             write_chunk(tx, chunk).await?;
         }
         Ok(())
     }
+
+    fn rows(&self) -> Vec<RollupRow<'_>> {
+        let users: HashMap<i64, &str> = self.series.iter().map(|(key, id)| (*id, key.user_id.as_str())).collect();
+        let changed = self.changes.iter().filter(|(_, sums)| **sums != [0; 22]);
+        let row = |((series_id, grain, bucket_at_ms), sums): (&(i64, i64, i64), &Sums)| RollupRow {
+            user_id: users[series_id],
+            grain: *grain,
+            bucket_at_ms: *bucket_at_ms,
+            series_id: *series_id,
+            sums: *sums,
+        };
+        changed.map(row).collect()
+    }
 }
 
-async fn write_series(tx: &mut Tx, series: &[SeriesKey]) -> Result<(), LedgerError> {
+async fn write_series(tx: &mut Tx, series: &[(&SeriesKey, &i64)]) -> Result<(), LedgerError> {
     for chunk in series.chunks(500) {
         with_tx!(tx, |connection| {
             let mut insert = QueryBuilder::new(
                 "insert into series (user_id, id, provider, model, model_family, api_key_id, source, project) ",
             );
-            insert.push_values(chunk, |mut row, key| {
+            insert.push_values(chunk, |mut row, (key, id)| {
                 row.push_bind(&key.user_id)
-                    .push_bind(series_id(key))
+                    .push_bind(**id)
                     .push_bind(&key.provider)
                     .push_bind(&key.model)
                     .push_bind(&key.model_family)
@@ -180,17 +203,20 @@ async fn write_series(tx: &mut Tx, series: &[SeriesKey]) -> Result<(), LedgerErr
     Ok(())
 }
 
-async fn write_chunk(tx: &mut Tx, changes: &[(RollupKey, Sums)]) -> Result<(), LedgerError> {
+async fn write_chunk(tx: &mut Tx, rows: &[RollupRow<'_>]) -> Result<(), LedgerError> {
     with_tx!(tx, |connection| {
         let mut upsert = QueryBuilder::new(concat!(
             "insert into usage_rollup (user_id, grain, bucket_at_ms, series_id, ",
             rollup_columns!(plain),
             ") "
         ));
-        upsert.push_values(changes, |mut row, (key, sums)| {
-            row.push_bind(&key.user_id).push_bind(key.grain).push_bind(key.bucket_at_ms).push_bind(key.series_id);
-            for sum in sums {
-                row.push_bind(*sum);
+        upsert.push_values(rows, |mut row, change| {
+            row.push_bind(change.user_id)
+                .push_bind(change.grain)
+                .push_bind(change.bucket_at_ms)
+                .push_bind(change.series_id);
+            for sum in change.sums {
+                row.push_bind(sum);
             }
         });
         upsert.push(concat!(

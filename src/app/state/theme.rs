@@ -1,8 +1,6 @@
 //! Which theme the reader chose. It is kept in a cookie, so that the server renders the right one from the first byte;
 //! `public/boot.js` writes the cookie.
 
-use axum::http::header::COOKIE;
-use axum::http::request::Parts;
 use leptos::prelude::use_context;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,19 +20,18 @@ impl Theme {
             Self::Dark => "dark",
         }
     }
+
+    /// The choice in a Cookie header; none where there is none, or not one of ours.
+    pub fn in_cookies(cookies: &str) -> Option<Self> {
+        let named = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
+        let value = named.into_iter().find(|(name, _)| *name == "theme")?.1;
+        [Self::System, Self::Light, Self::Dark].into_iter().find(|theme| theme.name() == value)
+    }
 }
 
-/// The theme of the request that is being answered.
+/// The theme of the request that is being answered, from the context that `http` gives to pages.
 pub fn of_request() -> Theme {
-    let Some(parts) = use_context::<Parts>() else { return Theme::default() };
-    let headers = parts.headers.get_all(COOKIE);
-    headers.iter().filter_map(|header| header.to_str().ok()).find_map(theme_in).unwrap_or_default()
-}
-
-fn theme_in(cookies: &str) -> Option<Theme> {
-    let named = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
-    let value = named.into_iter().find(|(name, _)| *name == "theme")?.1;
-    [Theme::System, Theme::Light, Theme::Dark].into_iter().find(|theme| theme.name() == value)
+    use_context().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -43,9 +40,9 @@ mod tests {
 
     #[test]
     fn the_cookie_decides_and_rubbish_does_not() {
-        assert_eq!(theme_in("a=1; theme=dark"), Some(Theme::Dark));
-        assert_eq!(theme_in("theme=light"), Some(Theme::Light));
-        assert_eq!(theme_in("theme=\"><script>"), None);
-        assert_eq!(theme_in("mytheme=dark"), None);
+        assert_eq!(Theme::in_cookies("a=1; theme=dark"), Some(Theme::Dark));
+        assert_eq!(Theme::in_cookies("theme=light"), Some(Theme::Light));
+        assert_eq!(Theme::in_cookies("theme=\"><script>"), None);
+        assert_eq!(Theme::in_cookies("mytheme=dark"), None);
     }
 }
