@@ -54,8 +54,9 @@
 //!    `the_budget_counts_its_own_month`.
 //! 8. **Provider keys and prompt texts are never written** to disk, log, metric or error. The import reads logs that hold
 //!    both sides of a conversation: `a_whole_folder_counts_every_call_once_and_no_text`,
-//!    `odd_lines_are_told_apart_and_broken_ones_named`; reports may have no field for them:
-//!    `what_is_no_event_is_refused`. Of the secrets that there are, `passwords_are_hidden_everywhere`.
+//!    `odd_lines_are_told_apart_and_broken_ones_named`; a report has
+//!    no field for them: `a_prompt_in_a_report_is_refused_and_not_repeated`. (Its usage object is kept as it came, so nothing
+//!    else belongs in there.) Of the secrets that there are, `passwords_are_hidden_everywhere`.
 //! 9. **History is stable**: a new price changes future events only: `a_new_price_leaves_recorded_calls_as_they_are`,
 //!    `the_users_price_wins_while_it_holds`.
 //! 10. **Time is injected**, so that tests can stand at any moment: `the_clock_is_read_in_one_place`.

@@ -189,6 +189,18 @@ async fn what_is_wrong_is_named() {
     assert_eq!(server.get("/api/analytics/tokens").await.json()["summary"]["totalCalls"], 0);
 }
 
+/// Invariant 8: a report has no place for what was said, and refusing it does not repeat it.
+#[tokio::test]
+async fn a_prompt_in_a_report_is_refused_and_not_repeated() {
+    let server = TestServer::start().await;
+    for field in ["prompt", "messages", "content"] {
+        let answer = server.post(USAGE, &with(sonnet_call(), field, json!([{ "text": "SECRET" }]))).await;
+        assert_eq!((answer.status, answer.blamed_field().as_str()), (StatusCode::BAD_REQUEST, field));
+        assert!(!String::from_utf8_lossy(&answer.body).contains("SECRET"));
+    }
+    assert_eq!(server.get("/api/analytics/tokens").await.json()["summary"]["totalCalls"], 0);
+}
+
 #[tokio::test]
 async fn what_a_call_asked_of_other_models_is_priced_but_no_call_of_its_own() {
     let server = TestServer::start().await;

@@ -1,5 +1,5 @@
 //! Importing Claude Code's session logs: which folders hold them, which files are new, and the way from the files to
-//! whoever keeps the records. What a log says is in [`session`] and [`line`].
+//! whoever keeps the records. What a log says is in [`session`] and [`mod@line`].
 
 pub mod line;
 pub mod session;
