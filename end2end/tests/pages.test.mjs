@@ -1,0 +1,160 @@
+// The ways in, the budget and the calculator in a real browser.
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { fixtures, getReport, hydrated, keepScreenshot, openPage, postUsage, startBrowser, startServer } from '../harness.mjs';
+
+let server, browser;
+before(async () => {
+  server = await startServer({ CLAUDE_CONFIG_DIR: path.join(fixtures, 'claude-code', 'real') });
+  browser = await startBrowser();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+test('real logs are imported with one click, and the cards show exactly what they cost', async () => {
+  const page = await openPage(browser);
+  await page.goto(`${server.url}/start`);
+  await hydrated(page);
+  await page.locator('#import').getByText('2 logs').waitFor();
+  await page.locator('#import').getByRole('button', { name: 'Import' }).click();
+  await page.locator('#import .import-result').waitFor();
+  await page.locator('#import').getByText(/Received, first at/).waitFor();
+  assert.match(await page.locator('#import .import-figures').textContent(), /^3entries recorded/);
+
+  await page.goto(`${server.url}/?from=2026-07-22&to=2026-07-22`);
+  await hydrated(page);
+  // By hand, claude-opus-4-8: 4 × $5 + 2,797 × $10 (1-hour writes) + 163,659 × $0.50 + 287 × $25, per million.
+  const figures = await page.locator('#figures .metric-figure').allTextContents();
+  assert.deepEqual(figures, ['$0.117', '3', '167K', '$0.039']);
+  const exact = (await getReport(server.url, 'from=2026-07-22&to=2026-07-22')).summary.totalCostUsd;
+  assert.equal(exact, '0.1169945');
+
+  await page.goto(`${server.url}/start`);
+  await hydrated(page);
+  await page.locator('#import').getByRole('button', { name: 'Import again' }).click();
+  await page.locator('#import .import-result').getByText(/had not changed/).waitFor();
+  assert.equal((await getReport(server.url, 'from=2026-07-22&to=2026-07-22')).summary.totalCalls, 3);
+  page.assertSilent();
+  await page.context().close();
+});
+
+test('the curl line of the page works as it stands', async () => {
+  const page = await openPage(browser);
+  await page.goto(`${server.url}/start`);
+  await hydrated(page);
+  const snippet = await page.locator('#api pre').first().textContent();
+  assert.match(snippet, new RegExp(`${server.url}/api/analytics/usage`));
+  const body = snippet.slice(snippet.indexOf("'{") + 1, snippet.lastIndexOf("}'") + 1);
+  const answer = await postUsage(server.url, JSON.parse(body));
+  assert.equal(answer.body.status, 'recorded', JSON.stringify(answer.body));
+  await page.locator('#api').getByText(/Received, first at/).waitFor();
+  page.assertSilent();
+  await page.context().close();
+});
+
+test('a lower limit crosses the thresholds, and the Overview says so', async () => {
+  await postUsage(server.url, { id: 'dear', model: 'claude-sonnet-4-20250514', usage: { input_tokens: 300_000 } });
+  const page = await openPage(browser);
+  await page.goto(`${server.url}/budgets`);
+  await hydrated(page);
+  const limit = page.getByLabel('Limit', { exact: true });
+  await limit.fill('1e3');
+  await page.getByRole('button', { name: 'Save budget' }).click();
+  assert.equal(await limit.getAttribute('aria-invalid'), 'true');
+  await limit.fill('1.00');
+  await page.getByRole('button', { name: 'Save budget' }).click();
+  await page.locator('.alerts', { hasText: '$1.00 budget' }).waitFor();
+  const { budget, alerts } = await getReport(server.url, 'range=month');
+  assert.deepEqual([budget.limit, alerts[0].level, alerts.length], [100, 'critical', 3]);
+  await page.goto(`${server.url}/`);
+  await page.locator('.alerts', { hasText: '$1.00 budget' }).waitFor();
+  page.assertSilent();
+  await page.context().close();
+});
+
+test('a budget is saved without JavaScript, and a wrong one names its field', async () => {
+  const page = await openPage(browser, { javaScriptEnabled: false });
+  await page.goto(`${server.url}/budgets`);
+  await page.getByLabel('Limit', { exact: true }).fill('25.50');
+  await page.getByLabel('Time zone').fill('Asia/Kathmandu');
+  await page.getByRole('button', { name: 'Save budget' }).click();
+  await page.waitForLoadState();
+  const budget = await (await fetch(`${server.url}/api/analytics/budget`)).json();
+  assert.equal(budget.budget?.limit ?? budget.limit ?? budget.monthlyLimitCents, 2550);
+  await page.goto(`${server.url}/budgets`);
+  await page.getByLabel('Time zone').fill('Mars/Olympus');
+  await page.getByRole('button', { name: 'Save budget' }).click();
+  await page.waitForLoadState();
+  assert.equal(await page.getByLabel('Time zone').getAttribute('aria-invalid'), 'true');
+  assert.equal(await page.getByLabel('Time zone').inputValue(), 'Mars/Olympus', 'what was typed is kept');
+  await page.context().close();
+});
+
+test('an anomaly appears when today is far above the week before', async () => {
+  const noon = (days) => new Date(Date.now() - days * 86_400_000).toISOString();
+  const quiet = [1, 2, 3, 4, 5, 6, 7].map((days) => ({
+    id: `quiet-${days}`, model: 'claude-haiku-4-5', usage: { input_tokens: 1_000 }, occurredAt: noon(days),
+  }));
+  await postUsage(server.url, quiet);
+  const page = await openPage(browser);
+  await page.goto(`${server.url}/`);
+  await page.locator('.alerts', { hasText: 'Token spike' }).waitFor();
+  await page.locator('.alerts').getByRole('link', { name: 'See today by the hour' }).first().click();
+  await page.waitForURL(/range=day/);
+  page.assertSilent();
+  await page.context().close();
+});
+
+test('the calculator compares models at the published prices, in an address that can be shared', async () => {
+  const page = await openPage(browser);
+  await page.goto(`${server.url}/calculator`);
+  await hydrated(page);
+  await page.getByLabel('Input', { exact: true }).fill('1000000');
+  await page.getByLabel('Output', { exact: true }).fill('0');
+  await page.getByRole('button', { name: /compare|calculate|work out/i }).first().click();
+  await page.waitForURL(/input=1000000/);
+  const text = await page.locator('#quotes').textContent();
+  assert.match(text, /claude-opus-4|claude-opus-5/);
+  const html = await (await fetch(page.url())).text();
+  assert.match(html, /id="quotes"/);
+  page.assertSilent();
+  await page.context().close();
+});
+
+const axe = await readFile(new URL('../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
+
+for (const name of ['start', 'budgets', 'calculator']) {
+  for (const scheme of ['light', 'dark']) {
+    for (const width of [1280, 375]) {
+      test(`/${name} at ${width} px, ${scheme}: nothing sideways, axe finds nothing`, async () => {
+        const page = await openPage(browser, { viewport: { width, height: 900 }, colorScheme: scheme, bypassCSP: true });
+        await page.goto(`${server.url}/${name}`);
+        await hydrated(page);
+        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        assert.equal(overflow, 0);
+        await page.waitForTimeout(400);
+        await keepScreenshot(page, `${name}-${width}-${scheme}`);
+        await page.evaluate(axe);
+        const { violations } = await page.evaluate(() => window.axe.run());
+        assert.deepEqual(violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target).join(', ')}`), []);
+        page.assertSilent();
+        await page.context().close();
+      });
+    }
+  }
+}
+
+test('the theme that was chosen is in the first byte of the next page', async () => {
+  const page = await openPage(browser);
+  await page.goto(`${server.url}/budgets`);
+  await page.locator('[data-set-theme="dark"]').first().click();
+  assert.equal(await page.locator('html').getAttribute('data-theme'), 'dark');
+  await page.goto(`${server.url}/calculator`, { waitUntil: 'commit' });
+  assert.equal(await page.locator('html').getAttribute('data-theme'), 'dark');
+  page.assertSilent();
+  await page.context().close();
+});
