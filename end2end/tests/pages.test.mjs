@@ -23,15 +23,18 @@ test('real logs are imported with one click, and the cards show exactly what the
   await page.locator('#import').getByRole('button', { name: 'Import' }).click();
   await page.locator('#import .import-result').waitFor();
   await page.locator('#import').getByText(/Received, first at/).waitFor();
-  assert.match(await page.locator('#import .import-figures').textContent(), /^3entries recorded/);
+  // Three calls of one log, one of which holds a declined attempt of another model, and three that stand nested only.
+  assert.match(await page.locator('#import .import-figures').textContent(), /^7entries recorded/);
+  await page.locator('#import').getByText('6 calls').waitFor();
 
   await page.goto(`${server.url}/?from=2026-07-22&to=2026-07-22`);
   await hydrated(page);
-  // By hand, claude-opus-4-8: 4 × $5 + 2,797 × $10 (1-hour writes) + 163,659 × $0.50 + 287 × $25, per million.
+  // By hand, per million. claude-opus-4-8: 4 × $5 + 2,797 × $10 (1-hour writes) + 163,659 × $0.50 + 287 × $25;
+  // the declined attempt on claude-fable-5: 2 × $10 + 21,874 × $20 (1-hour writes) + 32,238 × $1 + 2 × $50.
   const figures = await page.locator('#figures .metric-figure').allTextContents();
-  assert.deepEqual(figures, ['$0.117', '3', '167K', '$0.039']);
+  assert.deepEqual(figures, ['$0.5868', '3', '221K', '$0.1956']);
   const exact = (await getReport(server.url, 'from=2026-07-22&to=2026-07-22')).summary.totalCostUsd;
-  assert.equal(exact, '0.1169945');
+  assert.equal(exact, '0.5868325');
 
   await page.goto(`${server.url}/start`);
   await hydrated(page);
