@@ -1,4 +1,5 @@
-//! How usage gets in. Every way in ends in `recorder`, which prices a call once and hands it to the ledger.
+//! How usage gets in. Every way in ends in `recorder`, which prices a call once and hands it to the ledger. Calls that
+//! Tollbridge itself is in the middle of wait for the ledger in the `spool`.
 
 pub mod demo;
 pub mod import;
@@ -6,3 +7,4 @@ pub mod ingest;
 pub mod log_import;
 pub mod provider;
 pub mod recorder;
+mod spool;
