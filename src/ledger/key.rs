@@ -174,6 +174,12 @@ impl Ledger {
         }
     }
 
+    /// Whether this text would be taken for a key without asking the database.
+    #[cfg(test)]
+    pub(super) fn is_believed_for_test(&self, text: &KeyText) -> bool {
+        self.key_cache.lock().keys.contains_key(&hash_of(text))
+    }
+
     async fn working_key(&self, hash: &KeyHash) -> Result<Option<ApiKey>, LedgerError> {
         let row: Option<KeyRow> = with_reader!(&self.db, |pool| {
             sqlx::query_as(concat!(

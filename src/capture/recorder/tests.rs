@@ -235,7 +235,7 @@ async fn a_full_spool_loses_nothing_until_memory_is_full_too_and_counts_what_it_
         let id = format!("call-{index}");
         recorder.end(&id, UsageRecord { dedup_key: id.clone(), ..long.clone() });
     };
-    // 64 KiB each: 3 fit into the file, about 1,000 into memory.
+    // 64 KiB each: 2 fit into the file, about 1,000 into memory.
     (0..300).for_each(end);
     wait_until(|| recorder.health().last_error.is_some_and(|error| error.contains("no space"))).await;
     assert_eq!(recorder.health().lost.total(), 0);

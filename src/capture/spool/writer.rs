@@ -2,6 +2,7 @@
 //! is in the queue together, and another flushes what was written.
 
 use crate::capture::recorder::counters::Counters;
+use crate::ledger::LedgerError;
 use crate::ledger::spool::{Frame, SpoolFile};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -90,7 +91,7 @@ pub(in crate::capture) async fn write_frames(
         }
         let (frames, watchers): (Vec<Frame>, Vec<_>) =
             group.drain(..).map(|queued| (queued.frame, queued.written)).unzip();
-        if !write_group(&file, &frames, &counters, &stop).await {
+        if !write_group(&file, &frames, &counters, &has_written, &stop).await {
             return;
         }
         queue.queued_bytes.fetch_sub(frames.iter().map(bytes_of).sum(), Ordering::Relaxed);
@@ -98,7 +99,6 @@ pub(in crate::capture) async fn write_frames(
             // Whoever waited may have gone on by now.
             written.send(()).ok();
         }
-        has_written.notify_waiters();
     }
 }
 
@@ -125,19 +125,35 @@ pub(in crate::capture) async fn flush_frames(
     }
 }
 
-/// Whether the frames were written; not before the end, unless it was asked to stop.
-async fn write_group(file: &SpoolFile, frames: &[Frame], counters: &Counters, stop: &watch::Receiver<bool>) -> bool {
-    loop {
-        let Err(error) = file.append(frames).await else {
-            counters.note_spool_writable();
-            return true;
+/// Whether all frames were written; not before they are, unless it was asked to stop. Where a group does not fit, its
+/// parts may.
+async fn write_group(
+    file: &SpoolFile,
+    mut frames: &[Frame],
+    counters: &Counters,
+    has_written: &Notify,
+    stop: &watch::Receiver<bool>,
+) -> bool {
+    let mut at_once = frames.len();
+    while !frames.is_empty() {
+        let (now, later) = frames.split_at(at_once.min(frames.len()));
+        let Err(error) = file.append(now).await else {
+            frames = later;
+            has_written.notify_waiters();
+            continue;
         };
+        if at_once > 1 && matches!(error, LedgerError::Full) {
+            at_once = (now.len() / 2).max(1);
+            continue;
+        }
         counters.note_spool_error(&error);
         if *stop.borrow() {
             return false;
         }
         tokio::time::sleep(RETRY_AFTER).await;
     }
+    counters.note_spool_writable();
+    true
 }
 
 fn bytes_of(frame: &Frame) -> usize {
