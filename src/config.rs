@@ -35,6 +35,7 @@ pub struct Config {
 pub struct Settings {
     pub server: ServerSettings,
     pub database: DatabaseSettings,
+    pub recorder: RecorderSettings,
     pub prices: PriceSettings,
 }
 
@@ -52,6 +53,12 @@ pub struct ServerSettings {
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseSettings {
     pub url: DatabaseUrl,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RecorderSettings {
+    pub spool_max_bytes: u64,
 }
 
 /// The user's own prices.
@@ -99,6 +106,12 @@ impl Default for ServerSettings {
             log: "info".into(),
             log_format: LogFormat::Text,
         }
+    }
+}
+
+impl Default for RecorderSettings {
+    fn default() -> Self {
+        Self { spool_max_bytes: 1024 * 1024 * 1024 }
     }
 }
 
@@ -160,6 +173,11 @@ impl Config {
         } else {
             set.clone()
         }
+    }
+
+    /// Where calls wait for the ledger: always on this machine, also where the ledger is not.
+    pub fn spool_path(&self) -> PathBuf {
+        self.settings.server.data_dir.join("spool.db")
     }
 
     /// What is in force, as the file would say it, with secrets hidden.

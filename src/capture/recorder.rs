@@ -31,11 +31,16 @@ const START_WAITS: Duration = Duration::from_millis(2);
 /// How long closing waits for the ledger to take what the spool has. The rest is taken at the next start.
 const CLOSE_WAITS: Duration = Duration::from_secs(5);
 
+/// What memory may hold of calls while the spool cannot be written, unless said otherwise.
+pub const QUEUE_MAX_BYTES: usize = 64 * 1024 * 1024;
+
 /// Where the spool is, how large it may get, and what time it is.
 #[derive(Clone)]
 pub struct RecorderOptions {
     pub spool_path: PathBuf,
     pub spool_max_bytes: u64,
+    /// What memory may hold while the spool cannot be written.
+    pub queue_max_bytes: usize,
     /// UTC milliseconds.
     pub now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
 }
@@ -75,7 +80,7 @@ impl Recorder {
         }
         let counters = Arc::new(Counters::default());
         counters.note_found(file.count(FrameKind::End).await?, file.count(FrameKind::Rejected).await?);
-        let (queue, queued) = frame_queue();
+        let (queue, queued) = frame_queue(options.queue_max_bytes);
         let has_written = Arc::new(Notify::new());
         let (stop_writing, stop_draining) = (watch::Sender::new(false), watch::Sender::new(false));
         let drain =

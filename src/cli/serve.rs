@@ -4,7 +4,8 @@ use super::{CommandError, open_ledger, price_book};
 use crate::capture::import::job::ImportJobs;
 use crate::config::Config;
 use crate::http;
-use crate::http::state::{AppState, Clock};
+use crate::http::live::Listeners;
+use crate::http::state::{AppState, Clock, open_recorder};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,10 +24,14 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
     let ledger = open_ledger(&config).await?;
     // Held until the end: a second server on the same file is refused.
     let _lock = ledger.claim()?;
+    let (prices, clock) = (price_book(&config)?, Clock::System);
+    let recorder = open_recorder(&config, &ledger, &prices, &clock).await?;
     let state = AppState {
         ledger,
-        prices: price_book(&config)?,
-        clock: Clock::System,
+        recorder,
+        listeners: Listeners::default(),
+        prices,
+        clock,
         leptos_options: config.leptos.clone(),
         imports: ImportJobs::default(),
         config: Arc::new(config),

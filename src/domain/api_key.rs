@@ -13,6 +13,7 @@ pub const PREFIX: &str = "tb_";
 /// Random base62 digits of a key: 43 of them carry 256 bits.
 pub const RANDOM_DIGITS: usize = 43;
 const CHECK_DIGITS: usize = 6;
+const MAX_NAME_CHARS: usize = 100;
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// A whole key, of the right shape and with the right checksum. Neither `Debug` nor serde shows it.
@@ -120,6 +121,17 @@ impl FromStr for KeyScope {
 }
 
 impl ApiKey {
+    /// The name without blanks around it, or what is wrong with it.
+    pub fn check_name(name: &str) -> Result<String, &'static str> {
+        let name = name.trim();
+        match name.chars().count() {
+            0 => Err("is missing"),
+            1..=MAX_NAME_CHARS if !name.chars().any(char::is_control) => Ok(name.to_owned()),
+            1..=MAX_NAME_CHARS => Err("may hold no control characters"),
+            _ => Err("may have at most 100 characters"),
+        }
+    }
+
     pub fn is_revoked(&self) -> bool {
         self.revoked_at_ms.is_some()
     }

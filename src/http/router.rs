@@ -12,7 +12,7 @@
 use super::body::{ANSWER_WITHIN, SMALL_BODY, TRACKING_BODY, answer_in_time, read_body};
 use super::guard::{AllowedHosts, Strictness, check_host, check_origin};
 use super::state::AppState;
-use super::{api, error, headers, health, request_id};
+use super::{api, error, headers, health, live, request_id};
 use crate::app::state::theme::Theme;
 use crate::app::{App, shell};
 use axum::Router;
@@ -48,6 +48,7 @@ fn data_plane() -> Router<AppState> {
         .route("/analytics/budget", small(get(api::budget::show).post(api::budget::change)))
         .route("/analytics/events", small(get(api::events::list)))
         .route("/analytics/events/{id}", small(get(api::events::show)))
+        .route("/live", small(get(live::listen)))
         .route("/prices", small(get(api::prices::list)))
         .route("/prices/calculate", small(post(api::prices::calculate)))
         .fallback(error::not_found)

@@ -11,8 +11,6 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 /// Frames that share a commit at most.
 const GROUP_FRAMES: usize = 1_024;
-/// What the queue may hold while the file cannot be written.
-const QUEUE_BYTES: usize = 64 * 1024 * 1024;
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 
 /// The way into the spool. Cheap to clone.
@@ -20,6 +18,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(100);
 pub(in crate::capture) struct FrameQueue {
     sender: mpsc::UnboundedSender<Queued>,
     queued_bytes: Arc<AtomicUsize>,
+    max_bytes: usize,
 }
 
 /// The other end of a [`FrameQueue`].
@@ -38,10 +37,11 @@ struct Queued {
     written: Option<oneshot::Sender<()>>,
 }
 
-pub(in crate::capture) fn frame_queue() -> (FrameQueue, QueuedFrames) {
+/// A queue that holds at most `max_bytes` while the file cannot be written.
+pub(in crate::capture) fn frame_queue(max_bytes: usize) -> (FrameQueue, QueuedFrames) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let queued_bytes = Arc::new(AtomicUsize::new(0));
-    (FrameQueue { sender, queued_bytes: queued_bytes.clone() }, QueuedFrames { receiver, queued_bytes })
+    (FrameQueue { sender, queued_bytes: queued_bytes.clone(), max_bytes }, QueuedFrames { receiver, queued_bytes })
 }
 
 impl FrameQueue {
@@ -59,7 +59,7 @@ impl FrameQueue {
 
     fn queue(&self, frame: Frame, written: Option<oneshot::Sender<()>>) -> Result<(), QueueFull> {
         let bytes = bytes_of(&frame);
-        if self.queued_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > QUEUE_BYTES {
+        if self.queued_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > self.max_bytes {
             self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
             return Err(QueueFull);
         }
