@@ -37,7 +37,7 @@ pub async fn caller_with(scope: KeyScope, state: &AppState, headers: &HeaderMap)
 
 /// The key that the request shows. Anything else where a key belongs is refused before the database is asked.
 fn shown_key(headers: &HeaderMap) -> Result<Option<KeyText>, ApiError> {
-    let mut shown = KEY_HEADERS.iter().flat_map(|name| headers.get_all(name));
+    let mut shown = KEY_HEADERS.into_iter().flat_map(|name| headers.get_all(name));
     let Some(value) = shown.next() else { return Ok(None) };
     if shown.next().is_some() {
         return Err(ApiError::NoKey);
