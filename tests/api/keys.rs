@@ -67,7 +67,6 @@ async fn sql_where_a_key_belongs_is_refused_at_once() {
             assert!(!answer.text().contains(sent) || sent.len() < 8, "the answer does not repeat it");
         }
     }
-    let twice =
-        server.post_with("/api/analytics/usage", &[JSON, ("x-api-key", &key), ("x-tollbridge-key", &key)], CALL);
-    assert_eq!(twice.await.status, StatusCode::UNAUTHORIZED);
+    let twice = [JSON, ("x-api-key", key.as_str()), ("x-tollbridge-key", key.as_str())];
+    assert_eq!(server.post_with("/api/analytics/usage", &twice, CALL).await.status, StatusCode::UNAUTHORIZED);
 }
