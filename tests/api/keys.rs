@@ -64,7 +64,7 @@ async fn sql_where_a_key_belongs_is_refused_at_once() {
             let answer = server.post_with("/api/analytics/usage", &[JSON, (header, sent)], CALL).await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{header}: {sent}");
             assert!(began.elapsed() < Duration::from_millis(50), "{:?}", began.elapsed());
-            assert!(!answer.text().contains(sent) || sent.len() < 8, "the answer does not repeat it");
+            assert!(!answer.text().contains("pg_sleep") && !answer.text().contains(&key[..20]), "{}", answer.text());
         }
     }
     let twice = [JSON, ("x-api-key", key.as_str()), ("x-tollbridge-key", key.as_str())];

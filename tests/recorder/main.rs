@@ -104,7 +104,7 @@ fn wait_for_its_log(folder: &Path, run: u32) {
 }
 
 /// Starts the recorder once more without calls, twice: the second time there is nothing left to do.
-fn recover_and_read(folder: &Path, url: &str) -> (Vec<UsageEvent>, u64, u64) {
+fn recover_and_read(folder: &Path, url: &str) -> (Vec<UsageEvent>, u64, i64) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let mut found = Vec::new();
