@@ -2,6 +2,8 @@
 //! Tollbridge itself is in the middle of wait for the ledger in the `spool`.
 
 pub mod demo;
+#[cfg(feature = "ssr")]
+pub mod gateway;
 pub mod import;
 pub mod ingest;
 pub mod log_import;

@@ -5,6 +5,7 @@ pub mod api;
 pub mod auth;
 pub mod body;
 pub mod error;
+pub mod gateway;
 pub mod guard;
 pub mod headers;
 pub mod health;
@@ -15,6 +16,7 @@ pub mod state;
 
 use self::guard::AllowedHosts;
 use self::state::AppState;
+use axum::serve::ListenerExt;
 use std::future::Future;
 use std::io;
 use std::time::Duration;
@@ -32,6 +34,10 @@ pub async fn serve(
     let grace = Duration::from_secs(state.config.settings.server.stop_grace_s);
     let (ledger, recorder, listeners) = (state.ledger.clone(), state.recorder.clone(), state.listeners.clone());
     let (stop, mut stopped) = watch::channel(false);
+    // Pieces of a stream are small and must not wait to be sent together.
+    let listener = listener.tap_io(|connection| {
+        connection.set_nodelay(true).ok();
+    });
     let server = axum::serve(listener, router::router(state, hosts)).with_graceful_shutdown(async move {
         shutdown.await;
         tracing::info!("stopping: running requests may finish");

@@ -1,6 +1,7 @@
 //! What every handler and server function can reach, and the clock that tests can set.
 
 use super::live::Listeners;
+use crate::capture::gateway::Gateway;
 use crate::capture::import::job::ImportJobs;
 use crate::capture::recorder::{QUEUE_MAX_BYTES, Recorder, RecorderOptions};
 use crate::config::Config;
@@ -21,6 +22,7 @@ pub struct AppState {
     pub prices: Arc<PriceBook>,
     pub config: Arc<Config>,
     pub clock: Clock,
+    pub gateway: Gateway,
     pub leptos_options: LeptosOptions,
     /// The import that runs in the background, if one does.
     pub imports: ImportJobs,

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
 use std::sync::Arc;
 use tempfile::TempDir;
+use tollbridge::capture::gateway::{Gateway, GatewayLimits, GatewayOptions};
 use tollbridge::capture::import::job::ImportJobs;
 use tollbridge::config::Config;
 use tollbridge::domain::price::PriceBook;
@@ -47,7 +48,13 @@ impl TestServer {
         let ledger = Ledger::open(config.database_url().reveal(), &config.zone().unwrap()).await.unwrap();
         let (prices, clock) = (PriceBook::builtin(), Clock::fixed_at(NOW_MS));
         let recorder = open_recorder(&config, &ledger, &prices, &clock).await.unwrap();
+        let options = GatewayOptions {
+            upstream: config.upstream().unwrap(),
+            provider_key: None,
+            limits: GatewayLimits::default(),
+        };
         let state = AppState {
+            gateway: Gateway::new(options, ledger.clone(), recorder.clone()).unwrap(),
             ledger,
             recorder,
             listeners: Listeners::default(),
