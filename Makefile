@@ -7,11 +7,11 @@ binary := $(CARGO_TARGET_DIR)/release/tollbridge
 built := target/site/.built
 sources := $(shell find src migrations style public -type f 2>/dev/null) Cargo.toml Cargo.lock
 
-.PHONY: help run test dev build lint unit e2e bench clean setup setup-test
+.PHONY: help run test dev build lint unit e2e conformance bench clean setup setup-test
 help:
 	@echo 'make run    build and serve on http://127.0.0.1:3000'
 	@echo 'make test   every check and test there is'
-	@echo 'parts: make dev build lint unit e2e bench clean'
+	@echo 'parts: make dev build lint unit e2e conformance bench clean'
 
 run: build
 	@exec $(binary) serve
@@ -41,6 +41,10 @@ unit: setup-test
 
 e2e: setup-test build
 	@TOLLBRIDGE_BINARY=$(binary) npm --silent --prefix end2end test
+
+# The official SDKs against the gateway. Not part of `test`, because it downloads them.
+conformance: setup-test
+	@scripts/conformance.sh
 
 bench: setup
 	@scripts/with_postgres.sh cargo bench --features server

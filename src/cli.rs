@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod doctor;
 mod import;
+mod keys;
 mod prices;
 mod serve;
 
@@ -40,6 +41,9 @@ enum Command {
     Import(import::ImportCommand),
     /// Fill in three months of made-up usage for a look around.
     Demo(demo::DemoArgs),
+    /// Make, list and revoke the keys that clients show.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Check the ledger and the folder it lives in.
     Doctor,
     /// Print the configuration in force, secrets hidden.
@@ -85,6 +89,7 @@ async fn run(command: Command, config: Config) -> Result<ExitCode, CommandError>
         Command::Serve => serve::run(config).await?,
         Command::Import(command) => import::run(command, &config).await?,
         Command::Demo(args) => demo::run(&args, &config).await?,
+        Command::Keys(command) => keys::run(command, &config).await?,
         Command::Doctor => return Ok(doctor::run(&config).await),
         Command::Config => config::run(&config),
         Command::Prices(command) => prices::run(&command, &config)?,

@@ -4,6 +4,7 @@
 //! a misspelt setting that is silently ignored is worse than one that stops the start. The first table of the file is
 //! Leptos' own and is read by leptos_config.
 
+use crate::capture::gateway::{ProviderKey, UpstreamUrl, UpstreamUrlError};
 use crate::domain::period::Zone;
 use leptos::config::LeptosOptions;
 use leptos::config::errors::LeptosConfigError;
@@ -19,12 +20,16 @@ mod prices;
 const REFERENCE: &str = include_str!("../Leptos.toml");
 const FILE_NAME: &str = "Leptos.toml";
 const ENV_PREFIX: &str = "TOLLBRIDGE_";
+const PROVIDER_KEY: &str = "ANTHROPIC_API_KEY";
 
 /// All settings, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub leptos: LeptosOptions,
     pub settings: Settings,
+    /// `ANTHROPIC_API_KEY`: what the provider is asked with for clients that bring no key of their own. Only ever in the
+    /// environment, so that it ends up in no file.
+    pub provider_key: Option<ProviderKey>,
     /// The file that was read; `None` if the defaults are in force.
     pub file: Option<PathBuf>,
 }
@@ -35,6 +40,8 @@ pub struct Config {
 pub struct Settings {
     pub server: ServerSettings,
     pub database: DatabaseSettings,
+    pub gateway: GatewaySettings,
+    pub recorder: RecorderSettings,
     pub prices: PriceSettings,
 }
 
@@ -52,6 +59,19 @@ pub struct ServerSettings {
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseSettings {
     pub url: DatabaseUrl,
+}
+
+/// What the gateway stands in front of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GatewaySettings {
+    pub upstream_url: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RecorderSettings {
+    pub spool_max_bytes: u64,
 }
 
 /// The user's own prices.
@@ -86,6 +106,8 @@ pub enum ConfigError {
     Leptos { origin: String, source: LeptosConfigError },
     #[error("[server] time_zone: {0}")]
     TimeZone(String),
+    #[error("[gateway] upstream_url: {0}")]
+    UpstreamUrl(#[from] UpstreamUrlError),
     #[error("[[prices.card]] {0}")]
     Price(#[from] OwnPriceError),
 }
@@ -99,6 +121,18 @@ impl Default for ServerSettings {
             log: "info".into(),
             log_format: LogFormat::Text,
         }
+    }
+}
+
+impl Default for GatewaySettings {
+    fn default() -> Self {
+        Self { upstream_url: "https://api.anthropic.com".into() }
+    }
+}
+
+impl Default for RecorderSettings {
+    fn default() -> Self {
+        Self { spool_max_bytes: 1024 * 1024 * 1024 }
     }
 }
 
@@ -130,12 +164,16 @@ impl Config {
             file.as_ref().map_or_else(|| "the built-in configuration".into(), |path| path.display().to_string());
         let leptos = leptos::config::get_config_from_str(text)
             .map_err(|source| ConfigError::Leptos { origin: origin.clone(), source })?;
+        let env: Vec<(String, String)> = env.into_iter().collect();
+        let provider_key = env.iter().find(|(name, _)| name == PROVIDER_KEY);
+        let provider_key = provider_key.and_then(|(_, key)| ProviderKey::new(key));
         let settings = Settings::from_text(text, env).map_err(|error| match error {
             ConfigError::Invalid { message, .. } => ConfigError::Invalid { origin, message },
             other => other,
         })?;
-        let config = Self { leptos, settings, file };
+        let config = Self { leptos, settings, provider_key, file };
         config.zone()?;
+        config.upstream()?;
         for card in &config.settings.prices.card {
             card.to_price_card()?;
         }
@@ -152,6 +190,11 @@ impl Config {
         of_machine.map_or_else(|| Zone::parse("UTC").map_err(|error| ConfigError::TimeZone(error.message)), Ok)
     }
 
+    /// Where the gateway passes calls on to.
+    pub fn upstream(&self) -> Result<UpstreamUrl, ConfigError> {
+        Ok(UpstreamUrl::parse(&self.settings.gateway.upstream_url)?)
+    }
+
     /// The ledger's address: what is set, or the SQLite file in the data folder.
     pub fn database_url(&self) -> DatabaseUrl {
         let set = &self.settings.database.url;
@@ -160,6 +203,11 @@ impl Config {
         } else {
             set.clone()
         }
+    }
+
+    /// Where calls wait for the ledger: always on this machine, also where the ledger is not.
+    pub fn spool_path(&self) -> PathBuf {
+        self.settings.server.data_dir.join("spool.db")
     }
 
     /// What is in force, as the file would say it, with secrets hidden.
@@ -280,6 +328,8 @@ fn hide_secret_parameter(pair: &str) -> String {
 mod tests {
     use super::*;
 
+    const GATEWAY_URL: &str = "TOLLBRIDGE_GATEWAY__UPSTREAM_URL";
+
     fn settings(text: &str, env: &[(&str, &str)]) -> Result<Settings, ConfigError> {
         Settings::from_text(text, env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
     }
@@ -335,6 +385,22 @@ mod tests {
         let text = REFERENCE.replace("time_zone = \"\"", "time_zone = \"Mars/Olympus\"");
         let error = Config::from_text(&text, None, []).unwrap_err().to_string();
         assert!(error.starts_with("[server] time_zone"), "{error}");
+    }
+
+    #[test]
+    fn the_upstream_is_encrypted_or_on_this_machine() {
+        let config = |url: &str| Config::from_text(REFERENCE, None, [(GATEWAY_URL.to_owned(), url.to_owned())]);
+        assert_eq!(config("http://127.0.0.1:9/").unwrap().upstream().unwrap().to_string(), "http://127.0.0.1:9");
+        let error = config("http://api.anthropic.com").unwrap_err().to_string();
+        assert!(error.starts_with("[gateway] upstream_url"), "{error}");
+    }
+
+    #[test]
+    fn the_provider_key_comes_from_the_environment_and_is_never_shown() {
+        let config =
+            Config::from_text(REFERENCE, None, [(PROVIDER_KEY.to_owned(), "sk-ant-s3cret".to_owned())]).unwrap();
+        assert!(config.provider_key.is_some());
+        assert!(!format!("{config:?}{}", config.to_shown_toml()).contains("s3cret"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! input or output; compiles for the server and for the browser, and imports nothing else of this crate.
 
 pub mod anomaly;
+pub mod api_key;
 pub mod budget;
 pub mod cost;
 pub mod forecast;
@@ -11,6 +12,7 @@ pub mod period;
 pub mod price;
 pub mod projection;
 pub mod query;
+pub mod recorder_health;
 pub mod report;
 pub mod tokens;
 pub mod usage;

@@ -1,8 +1,9 @@
 //! The database: the only place that names SQL. One text serves SQLite and PostgreSQL; see `db` for how.
 //!
 //! `apply` is the one door for usage events (events and rollups in one transaction), `usage` answers questions from
-//! rollups alone, `event` pages through single events, `budget`, `setting` and `import_file` keep small tables, and
-//! `doctor` proves that the rollups equal the events. What usage costs is decided before it gets here.
+//! rollups alone, `event` pages through single events, `budget`, `key`, `setting` and `import_file` keep small tables,
+//! and `doctor` proves that the rollups equal the events. `live` tells who listens that a user's numbers moved. `spool` is
+//! a file of its own, in which calls wait for the ledger. What usage costs is decided before it gets here.
 
 mod apply;
 mod budget;
@@ -10,10 +11,13 @@ mod db;
 mod doctor;
 mod event;
 mod import_file;
+pub mod key;
+mod live;
 mod migrate;
 mod removal;
 mod rollup;
 mod setting;
+pub mod spool;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -37,6 +41,8 @@ pub struct Ledger {
     db: Db,
     /// The zone in which day rollups are cut. Questions in this zone are answered from days, others from quarters.
     day_zone: Arc<RwLock<Zone>>,
+    versions: live::Versions,
+    key_cache: key::KeyCache,
 }
 
 /// What can go wrong with the ledger; `http::error` maps it to a status and a public message.
@@ -75,7 +81,12 @@ impl Ledger {
     pub async fn open(url: &str, time_zone: &Zone) -> Result<Self, LedgerError> {
         let db = Db::open(url).await?;
         migrate::run(&db).await?;
-        let ledger = Self { db, day_zone: Arc::new(RwLock::new(*time_zone)) };
+        let ledger = Self {
+            db,
+            day_zone: Arc::new(RwLock::new(*time_zone)),
+            versions: live::Versions::default(),
+            key_cache: key::KeyCache::default(),
+        };
         match ledger.setting(setting::TIME_ZONE).await? {
             Some(name) if name == time_zone.name() => {}
             _ => ledger.set_time_zone(time_zone).await?,
@@ -99,9 +110,31 @@ impl Ledger {
         self.db.close().await;
     }
 
+    /// Keeps all other writers waiting until what is given back is dropped, as another process might.
+    #[cfg(test)]
+    pub(crate) async fn hold_for_test(&self) -> impl Sized {
+        self.db.begin().await.expect("nobody else writes")
+    }
+
     /// The zone in which day rollups are cut.
     pub fn time_zone(&self) -> Zone {
         *self.day_zone.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl LedgerError {
+    /// Whether it is about what was to be written, so that trying again cannot help and other events are not concerned.
+    pub fn is_about_the_data(&self) -> bool {
+        use sqlx::error::ErrorKind;
+        match self {
+            Self::OutOfRange(_) | Self::Query(_) => true,
+            Self::Database(sqlx::Error::Database(error)) => {
+                // PostgreSQL's class 22: data exceptions, such as a NUL character in a text.
+                !matches!(error.kind(), ErrorKind::Other) || error.code().is_some_and(|code| code.starts_with("22"))
+            }
+            Self::Database(sqlx::Error::Encode(_)) => true,
+            _ => false,
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! | room | what is in it |
 //! |---|---|
 //! | [`domain`] | the rules: money, tokens, prices, cost, time, budgets, anomalies, forecasts. No input or output; compiles for server and browser |
-//! | `capture` | how usage gets in: providers' usage objects, the tracking input, log import, sample data; all of it ends in `capture::recorder` |
+//! | `capture` | how usage gets in: providers' usage objects, the tracking input, log import, sample data; all of it ends in `capture::recorder`, running calls by way of its spool |
 //! | `ledger` | the database, and the only place with SQL: `apply` writes, `usage` answers from rollups, `doctor` proves them |
 //! | `http` | the web server: every route and layer on one page (`http::router`), the API, the guards |
 //! | `app` | the dashboard in Leptos: pages, widgets, charts, server functions |
@@ -40,7 +40,8 @@
 //!    `unknown_thinking_stays_unknown_until_one_side_knows`, `unpriced_calls_make_it_a_lower_bound`.
 //! 3. **Recorded means on disk; recorded once**, by (user, dedup key): `what_was_acknowledged_survives_a_kill`,
 //!    `nothing_is_acknowledged_that_the_ledger_cannot_keep`, `a_call_is_counted_once_however_often_it_is_sent`,
-//!    `totals_do_not_depend_on_order_or_repetition`.
+//!    `totals_do_not_depend_on_order_or_repetition`; calls that a kill meets half-way too:
+//!    `killed_at_any_moment_no_call_is_lost_and_none_is_counted_twice_sqlite`.
 //! 4. **Events and rollups change in one transaction**, so that rollups always equal their events:
 //!    `a_write_that_fails_half_way_leaves_nothing`, `totals_do_not_depend_on_order_or_repetition`, and
 //!    `doctor_sees_a_rollup_that_lies`.

@@ -6,5 +6,7 @@ pub mod calculator;
 pub mod error;
 #[cfg(feature = "ssr")]
 mod form;
+pub mod keys;
+pub mod live;
 pub mod report;
 pub mod start;

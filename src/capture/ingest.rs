@@ -177,7 +177,7 @@ fn likely_provider(model: &str, shape: Option<UsageShape>) -> &'static str {
 }
 
 /// A sub-inference as a record of its own, under the same keys as the log import gives it.
-fn part_of(call: &UsageRecord, index: usize, sub: &SubInference) -> UsageRecord {
+pub(super) fn part_of(call: &UsageRecord, index: usize, sub: &SubInference) -> UsageRecord {
     let suffix = format!("{}:{index}", sub.kind.name());
     UsageRecord {
         dedup_key: format!("{}:{suffix}", call.dedup_key),

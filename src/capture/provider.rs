@@ -3,7 +3,10 @@
 pub mod anthropic;
 mod field;
 pub mod gemini;
+pub mod message;
 pub mod openai;
+pub mod sse;
+pub(super) mod tool_names;
 
 pub use field::{FieldError, FieldProblem};
 

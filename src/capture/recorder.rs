@@ -1,27 +1,205 @@
-//! The one way in: gives each call its id and its price, and has the ledger write it down. Where calls come from is in
-//! the neighbouring modules, what they cost in [`crate::domain::cost`].
+//! The one way in. Calls that Tollbridge is in the middle of are written down step by step, in the spool, without ever
+//! holding one up; usage that others report is priced and written into the ledger at once. Where calls come from is in the
+//! neighbouring modules, what they cost in [`crate::domain::cost`].
 
+pub(in crate::capture) mod counters;
+#[cfg(test)]
+mod tests;
+
+pub use super::spool::{CallStart, own_dedup_key};
+
+use self::counters::Counters;
+use super::spool::drain::Drain;
+use super::spool::writer::{FrameQueue, flush_frames, frame_queue, write_frames};
+use super::spool::{end_frame, end_interrupted, start_frame, usage_frame};
 use crate::domain::cost::price_record;
 use crate::domain::price::{PriceBook, model_family};
+use crate::domain::recorder_health::RecorderHealth;
 use crate::domain::usage::{UsageEvent, UsageRecord};
+use crate::ledger::spool::{FrameKind, SpoolFile};
 use crate::ledger::{Applied, Ledger, LedgerError};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-/// Prices the calls and writes them down, answering for each in the order given. When it returns, they are on disk;
-/// calls that were recorded before are not counted again.
+/// How long a call waits for its start to be written.
+const START_WAITS: Duration = Duration::from_millis(2);
+/// How long closing waits for the ledger to take what the spool has. The rest is taken at the next start.
+const CLOSE_WAITS: Duration = Duration::from_secs(5);
+
+/// What memory may hold of calls while the spool cannot be written, unless said otherwise.
+pub const QUEUE_MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Where the spool is, how large it may get, and what time it is.
+#[derive(Clone)]
+pub struct RecorderOptions {
+    pub spool_path: PathBuf,
+    pub spool_max_bytes: u64,
+    /// What memory may hold while the spool cannot be written.
+    pub queue_max_bytes: usize,
+    /// UTC milliseconds.
+    pub now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
+}
+
+/// The recorder of this process. Cheap to clone; all clones share the spool.
+#[derive(Clone)]
+pub struct Recorder {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    ledger: Ledger,
+    prices: Arc<PriceBook>,
+    file: Arc<SpoolFile>,
+    queue: FrameQueue,
+    counters: Arc<Counters>,
+    now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
+    tasks: Mutex<Option<Tasks>>,
+}
+
+struct Tasks {
+    stop_writing: watch::Sender<bool>,
+    stop_draining: watch::Sender<bool>,
+    writer: JoinHandle<()>,
+    flush: JoinHandle<()>,
+    drain: JoinHandle<()>,
+}
+
+impl Recorder {
+    /// Opens the spool, ends the calls that a crash left open in it as interrupted, and begins to hand over what is there.
+    /// One process at a time can: a second one gets [`LedgerError::Locked`].
+    pub async fn open(ledger: Ledger, prices: Arc<PriceBook>, options: RecorderOptions) -> Result<Self, LedgerError> {
+        let file = Arc::new(SpoolFile::open(&options.spool_path, options.spool_max_bytes).await?);
+        let interrupted = end_interrupted(&file, (options.now_ms)()).await?;
+        if interrupted > 0 {
+            tracing::warn!(interrupted, "calls were under way when Tollbridge last ended; they are recorded as failed");
+        }
+        let counters = Arc::new(Counters::default());
+        counters.note_found(file.count(FrameKind::End).await?, file.count(FrameKind::Rejected).await?);
+        let (queue, queued) = frame_queue(options.queue_max_bytes);
+        let has_written = Arc::new(Notify::new());
+        let (stop_writing, stop_draining) = (watch::Sender::new(false), watch::Sender::new(false));
+        let drain =
+            Drain { file: file.clone(), ledger: ledger.clone(), prices: prices.clone(), counters: counters.clone() };
+        let tasks = Tasks {
+            writer: tokio::spawn(write_frames(
+                queued,
+                file.clone(),
+                counters.clone(),
+                has_written.clone(),
+                stop_writing.subscribe(),
+            )),
+            flush: tokio::spawn(flush_frames(
+                file.clone(),
+                counters.clone(),
+                has_written.clone(),
+                stop_draining.subscribe(),
+            )),
+            drain: tokio::spawn(drain.run(has_written, stop_draining.subscribe())),
+            stop_writing,
+            stop_draining,
+        };
+        let now_ms = options.now_ms;
+        let tasks = Mutex::new(Some(tasks));
+        Ok(Self { shared: Arc::new(Shared { ledger, prices, file, queue, counters, now_ms, tasks }) })
+    }
+
+    /// Writes down that a call is about to be sent. Afterwards a crash cannot lose it. Waits two milliseconds at most;
+    /// says whether it is written by then. If it is not, the call is sent all the same and counted as late.
+    pub async fn start(&self, call: CallStart) -> bool {
+        let watching = start_frame(&call).ok().and_then(|frame| self.shared.queue.push_and_watch(frame).ok());
+        let is_written = match watching {
+            Some(watching) => matches!(tokio::time::timeout(START_WAITS, watching).await, Ok(Ok(()))),
+            None => false,
+        };
+        if !is_written {
+            self.shared.counters.note_late();
+        }
+        is_written
+    }
+
+    /// Notes what is known of a running call's usage, so that a crash does not lose that. Never waits.
+    pub fn usage(&self, call_id: &str, so_far: &UsageRecord) {
+        if let Ok(frame) = usage_frame(call_id, (self.shared.now_ms)(), so_far) {
+            // Its loss makes an interrupted call less precise and no other call less anything.
+            self.shared.queue.push(frame).ok();
+        }
+    }
+
+    /// Writes down that a call is over, finished or broken off. Never waits; the event has the call's id.
+    pub fn end(&self, call_id: &str, record: UsageRecord) {
+        self.end_with_parts(call_id, &[record]);
+    }
+
+    /// As [`Self::end`], for a call with sub-inferences of its own price: the call first, then its parts.
+    pub fn end_with_parts(&self, call_id: &str, records: &[UsageRecord]) {
+        let frame = end_frame(call_id, (self.shared.now_ms)(), records);
+        self.shared.counters.note_ended();
+        if !frame.is_ok_and(|frame| self.shared.queue.push(frame).is_ok()) {
+            self.shared.counters.note_lost(call_id);
+        }
+    }
+
+    /// Prices the calls and writes them into the ledger, answering for each in the order given. When it returns, they are
+    /// on disk; on an error none of the failing batch is, and all can be sent again.
+    pub async fn record(&self, records: Vec<UsageRecord>) -> Result<Vec<Applied>, LedgerError> {
+        record(&self.shared.ledger, &self.shared.prices, records).await
+    }
+
+    pub fn health(&self) -> RecorderHealth {
+        self.shared.counters.health((self.shared.now_ms)())
+    }
+
+    /// Returns once every call that has ended is in the ledger.
+    pub async fn drained(&self) {
+        while self.shared.counters.depth() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Writes what is left, gives the ledger some seconds to take it, and lets go of the spool. Before [`Ledger::close`].
+    pub async fn close(&self) {
+        let tasks = self.shared.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(tasks) = tasks else { return };
+        tasks.stop_writing.send_replace(true);
+        tasks.writer.await.ok();
+        tasks.stop_draining.send_replace(true);
+        tasks.flush.await.ok();
+        let drain = tasks.drain.abort_handle();
+        if tokio::time::timeout(CLOSE_WAITS, tasks.drain).await.is_err() {
+            drain.abort();
+            tracing::warn!("the ledger does not take the last calls; they wait in the spool for the next start");
+        }
+        self.shared.file.close().await;
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").field("health", &self.health()).finish_non_exhaustive()
+    }
+}
+
+/// Prices the calls and writes them into the ledger, answering for each in the order given. When it returns, they are on
+/// disk; calls that were recorded before are not counted again.
 pub async fn record(
     ledger: &Ledger,
     prices: &PriceBook,
     records: Vec<UsageRecord>,
 ) -> Result<Vec<Applied>, LedgerError> {
-    let events = records.into_iter().map(|record| to_event(prices, record)).collect();
+    let events = records.into_iter().map(|record| to_event(prices, None, record)).collect();
     ledger.apply(events).await
 }
 
-fn to_event(prices: &PriceBook, record: UsageRecord) -> UsageEvent {
+/// `id` is given to a call that has one already.
+pub(in crate::capture) fn to_event(prices: &PriceBook, id: Option<String>, record: UsageRecord) -> UsageEvent {
     let priced = price_record(prices, &record);
     UsageEvent {
-        id: Uuid::now_v7().to_string(),
+        id: id.unwrap_or_else(|| Uuid::now_v7().to_string()),
         model_family: model_family(&record.model),
         cost: priced.cost,
         cost_parts: priced.parts,

@@ -1,10 +1,14 @@
 //! `tollbridge serve`: the dashboard and the API, until SIGTERM or Ctrl-C.
 
 use super::{CommandError, open_ledger, price_book};
+use crate::capture::gateway::{Gateway, GatewayLimits, GatewayOptions};
 use crate::capture::import::job::ImportJobs;
+use crate::capture::recorder::Recorder;
 use crate::config::Config;
 use crate::http;
-use crate::http::state::{AppState, Clock};
+use crate::http::live::Listeners;
+use crate::http::state::{AppState, Clock, open_recorder};
+use crate::ledger::Ledger;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,10 +27,18 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
     let ledger = open_ledger(&config).await?;
     // Held until the end: a second server on the same file is refused.
     let _lock = ledger.claim()?;
+    let (prices, clock) = (price_book(&config)?, Clock::System);
+    let recorder = open_recorder(&config, &ledger, &prices, &clock).await?;
+    // Known from the start, so that calls pass even if the database goes away before the first one.
+    ledger.has_keys(clock.now_ms()).await?;
+    let gateway = gateway(&config, &ledger, &recorder)?;
     let state = AppState {
         ledger,
-        prices: price_book(&config)?,
-        clock: Clock::System,
+        recorder,
+        gateway,
+        listeners: Listeners::default(),
+        prices,
+        clock,
         leptos_options: config.leptos.clone(),
         imports: ImportJobs::default(),
         config: Arc::new(config),
@@ -35,6 +47,16 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
     // Whoever started us may read this through a pipe. If it is closed, serving goes on.
     std::io::stdout().flush().ok();
     http::serve(listener, stop, state).await.map_err(|error| CommandError::Failed(error.to_string()))
+}
+
+fn gateway(config: &Config, ledger: &Ledger, recorder: &Recorder) -> Result<Gateway, CommandError> {
+    let options = GatewayOptions {
+        upstream: config.upstream()?,
+        provider_key: config.provider_key.clone(),
+        limits: GatewayLimits::default(),
+    };
+    let opened = Gateway::new(options, ledger.clone(), recorder.clone());
+    opened.map_err(|error| CommandError::Failed(format!("TLS cannot be used: {error}")))
 }
 
 /// Without accounts everyone who reaches the server is its owner, so only this machine may reach it.

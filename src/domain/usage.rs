@@ -65,8 +65,9 @@ pub struct ServiceTerms {
     pub geo: Option<String>,
 }
 
-/// A call as capture hands it in: not yet priced.
-#[derive(Clone, Debug, PartialEq)]
+/// A call as capture hands it in: not yet priced. Its JSON is what the spool keeps, so a new field needs a default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct UsageRecord {
     pub user_id: UserId,
     pub occurred_at_ms: i64,

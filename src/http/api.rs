@@ -46,6 +46,6 @@ fn current_user() -> UserId {
     UserId::owner()
 }
 
-fn current_scope() -> Scope {
+pub(super) fn current_scope() -> Scope {
     Scope::User(current_user())
 }

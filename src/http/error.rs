@@ -5,10 +5,11 @@
 //! id, and logged here once with its cause.
 
 use super::request_id;
+use crate::domain::api_key::KeyScope;
 use crate::domain::query::QueryError;
 use crate::ledger::LedgerError;
 use axum::Json;
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -31,6 +32,14 @@ pub enum ApiError {
     },
     NotFound,
     MethodNotAllowed,
+    /// The key that the request shows is none of ours, or one is needed and it shows none.
+    NoKey,
+    /// The key does not allow this.
+    KeyLacksScope {
+        scope: KeyScope,
+    },
+    /// Too many requests of this kind are open.
+    TooManyListeners,
     /// A page of another origin sent it.
     CrossSite,
     /// The Host header names no address of this server.
@@ -85,7 +94,9 @@ impl ApiError {
             Self::Invalid { .. } | Self::BadRequest { .. } => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::NoKey => StatusCode::UNAUTHORIZED,
+            Self::KeyLacksScope { .. } | Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::TooManyListeners => StatusCode::TOO_MANY_REQUESTS,
             Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -102,6 +113,14 @@ impl ApiError {
             Self::Invalid { message, .. } | Self::BadRequest { message, .. } | Self::TooLarge { message } => message,
             Self::NotFound => "there is nothing at this address",
             Self::MethodNotAllowed => "this address does not know that method",
+            Self::NoKey => "this needs a valid key, as Authorization: Bearer tb_… (tollbridge keys create makes one)",
+            Self::KeyLacksScope { scope } => match scope {
+                KeyScope::Proxy => "this key lacks the scope proxy",
+                KeyScope::Ingest => "this key lacks the scope ingest",
+                KeyScope::Read => "this key lacks the scope read",
+                KeyScope::Admin => "this key lacks the scope admin",
+            },
+            Self::TooManyListeners => "too many live connections are open already",
             Self::CrossSite => "a page of another site may not do this",
             Self::WrongHost => "the Host header names no address of this server",
             Self::NotJson => "the body must be JSON, sent with Content-Type: application/json",
@@ -133,7 +152,10 @@ impl IntoResponse for ApiError {
             request_id: status.is_server_error().then(request_id::current),
         };
         let mut response = (status, Json(body)).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
         }
         response

@@ -65,7 +65,8 @@ fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
-fn comes_from_here(headers: &HeaderMap, strictness: Strictness) -> bool {
+/// Whether no page of another origin sent the request. What says nothing is believed where programs may send.
+pub(super) fn comes_from_here(headers: &HeaderMap, strictness: Strictness) -> bool {
     if let Some(site) = headers.get("sec-fetch-site") {
         return site == "same-origin" || site == "none";
     }

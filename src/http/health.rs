@@ -1,4 +1,4 @@
-//! `/healthz`: the process runs. `/readyz`: it can also reach its ledger.
+//! `/healthz`: the process runs. `/readyz`: it can also reach its ledger; and how the recorder is doing.
 
 use super::error::ApiError;
 use super::state::AppState;
@@ -12,5 +12,5 @@ pub async fn healthz() -> Json<Value> {
 
 pub async fn readyz(State(state): State<AppState>) -> Result<Json<Value>, ApiError> {
     state.ledger.ping().await.map_err(|error| ApiError::Unavailable { cause: error.to_string() })?;
-    Ok(Json(json!({ "status": "ready" })))
+    Ok(Json(json!({ "status": "ready", "recorder": state.recorder.health() })))
 }

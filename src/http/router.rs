@@ -12,7 +12,7 @@
 use super::body::{ANSWER_WITHIN, SMALL_BODY, TRACKING_BODY, answer_in_time, read_body};
 use super::guard::{AllowedHosts, Strictness, check_host, check_origin};
 use super::state::AppState;
-use super::{api, error, headers, health, request_id};
+use super::{api, error, gateway, headers, health, live, request_id};
 use crate::app::state::theme::Theme;
 use crate::app::{App, shell};
 use axum::Router;
@@ -30,13 +30,15 @@ use tower_http::services::ServeDir;
 
 /// The whole server. `hosts` are the values of the Host header that mean it.
 pub fn router(state: AppState, hosts: AllowedHosts) -> Router {
-    Router::new()
+    let ours = Router::new()
         .nest("/api", data_plane())
         .merge(dashboard(&state))
-        .with_state(state)
-        .layer(from_fn_with_state(hosts, check_host)) // 3
+        .layer(from_fn_with_state(hosts.clone(), check_host)) // 3
         .layer(from_fn(headers::set_headers)) // 2
-        .layer(from_fn(request_id::track_request)) // 1
+        .layer(from_fn(request_id::track_request)); // 1
+    // What is passed on to the provider stays as it is: no layer but the third.
+    let passed_on = gateway::routes().layer(from_fn_with_state(hosts, check_host)); // 3
+    ours.merge(passed_on).with_state(state)
 }
 
 /// What programs talk to. Everything here answers in JSON, "not found" too.
@@ -48,6 +50,7 @@ fn data_plane() -> Router<AppState> {
         .route("/analytics/budget", small(get(api::budget::show).post(api::budget::change)))
         .route("/analytics/events", small(get(api::events::list)))
         .route("/analytics/events/{id}", small(get(api::events::show)))
+        .route("/live", small(get(live::listen)))
         .route("/prices", small(get(api::prices::list)))
         .route("/prices/calculate", small(post(api::prices::calculate)))
         .fallback(error::not_found)

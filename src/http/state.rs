@@ -1,9 +1,12 @@
 //! What every handler and server function can reach, and the clock that tests can set.
 
+use super::live::Listeners;
+use crate::capture::gateway::Gateway;
 use crate::capture::import::job::ImportJobs;
+use crate::capture::recorder::{QUEUE_MAX_BYTES, Recorder, RecorderOptions};
 use crate::config::Config;
 use crate::domain::price::PriceBook;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LedgerError};
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
 use std::sync::Arc;
@@ -13,12 +16,33 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[derive(Clone)]
 pub struct AppState {
     pub ledger: Ledger,
+    pub recorder: Recorder,
+    /// Who is told when numbers move.
+    pub listeners: Listeners,
     pub prices: Arc<PriceBook>,
     pub config: Arc<Config>,
     pub clock: Clock,
+    pub gateway: Gateway,
     pub leptos_options: LeptosOptions,
     /// The import that runs in the background, if one does.
     pub imports: ImportJobs,
+}
+
+/// Opens the recorder that the configuration describes.
+pub async fn open_recorder(
+    config: &Config,
+    ledger: &Ledger,
+    prices: &Arc<PriceBook>,
+    clock: &Clock,
+) -> Result<Recorder, LedgerError> {
+    let clock = clock.clone();
+    let options = RecorderOptions {
+        spool_path: config.spool_path(),
+        spool_max_bytes: config.settings.recorder.spool_max_bytes,
+        queue_max_bytes: QUEUE_MAX_BYTES,
+        now_ms: Arc::new(move || clock.now_ms()),
+    };
+    Recorder::open(ledger.clone(), prices.clone(), options).await
 }
 
 /// Where "now" comes from (invariant 10).

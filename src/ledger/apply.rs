@@ -7,7 +7,7 @@ use super::rollup::{RollupChanges, Sign};
 use super::{Ledger, LedgerError};
 use crate::domain::usage::{UsageEvent, UserId};
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How many events share a transaction: enough that one flush to disk serves many, few enough that readers and the
 /// next writer are not kept waiting.
@@ -62,6 +62,8 @@ impl Ledger {
         event::insert(&mut tx, &incoming).await?;
         changes.write(&mut tx).await?;
         tx.commit().await?;
+        let moved: BTreeSet<&UserId> = verdicts.incoming.iter().map(|event| &event.record.user_id).collect();
+        self.note_moved(moved);
         Ok(verdicts.applied)
     }
 }

@@ -45,6 +45,8 @@ impl Ledger {
             .execute(connection)
             .await?;
         });
-        tx.commit().await
+        tx.commit().await?;
+        self.note_moved([user]);
+        Ok(())
     }
 }

@@ -89,12 +89,7 @@ impl Db {
 
     pub(super) fn claim(&self) -> Result<Option<LedgerLock>, LedgerError> {
         let Self::Sqlite { path, .. } = self else { return Ok(None) };
-        let file =
-            File::create(beside(path, "serving")).map_err(|error| LedgerError::Unavailable(error.to_string()))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(LedgerLock { _file: file })),
-            Err(_) => Err(LedgerError::Locked { path: path.clone() }),
-        }
+        claim_file(path).map(Some)
     }
 
     pub(super) async fn ping(&self) -> Result<(), LedgerError> {
@@ -120,6 +115,15 @@ impl Tx {
             Self::Postgres(transaction) => transaction.commit().await?,
         }
         Ok(())
+    }
+}
+
+/// Claims a database file for this process, by a lock on a file next to it.
+pub(super) fn claim_file(path: &Path) -> Result<LedgerLock, LedgerError> {
+    let file = File::create(beside(path, "serving")).map_err(|error| LedgerError::Unavailable(error.to_string()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(LedgerLock { _file: file }),
+        Err(_) => Err(LedgerError::Locked { path: path.to_owned() }),
     }
 }
 
@@ -174,14 +178,14 @@ async fn open_postgres(url: &str) -> Result<Db, LedgerError> {
 }
 
 #[cfg(unix)]
-fn keep_private(path: &Path) -> Result<(), LedgerError> {
+pub(super) fn keep_private(path: &Path) -> Result<(), LedgerError> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
         .map_err(|error| LedgerError::Unavailable(error.to_string()))
 }
 
 #[cfg(not(unix))]
-fn keep_private(_path: &Path) -> Result<(), LedgerError> {
+pub(super) fn keep_private(_path: &Path) -> Result<(), LedgerError> {
     Ok(())
 }
 

@@ -60,6 +60,7 @@ impl Ledger {
             removed
         });
         tx.commit().await?;
+        self.note_moved([user]);
         Ok(removed)
     }
 }

@@ -2,6 +2,8 @@
 //! second half is left out, unless `TOLLBRIDGE_TEST_ALL` says that nothing may be.
 
 mod apply;
+mod key;
+mod live;
 mod schema;
 mod usage;
 

@@ -164,3 +164,31 @@ fn prices_are_listed_in_dollars_per_million() {
     assert_eq!(unknown.status.code(), Some(1));
     assert!(text.contains("unpriced"), "{text}");
 }
+
+#[test]
+fn a_key_is_printed_once_alone_on_a_line_and_can_be_revoked() {
+    let folder = tempfile::tempdir().unwrap();
+    let create = ["keys", "create", "--name", "laptop", "--scope", "proxy,ingest"];
+    let created = tollbridge(folder.path()).args(create).output().unwrap();
+    assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
+    let stdout = String::from_utf8(created.stdout).unwrap();
+    let key = stdout.strip_suffix('\n').unwrap();
+    assert!(key.len() == 52 && key.starts_with("tb_") && !key.contains('\n'), "{stdout:?}");
+
+    let (listed, text) = run(tollbridge(folder.path()).args(["keys", "list"]));
+    assert!(listed.status.success());
+    assert!(text.contains("laptop") && text.contains("proxy,ingest") && text.contains("never"), "{text}");
+    assert!(!text.contains(key) && text.contains(&key[48..]), "{text}");
+    let id = text.lines().nth(1).unwrap().split(' ').next().unwrap().to_owned();
+
+    let (revoked, text) = run(tollbridge(folder.path()).args(["keys", "revoke", &id]));
+    assert!(revoked.status.success(), "{text}");
+    let (again, text) = run(tollbridge(folder.path()).args(["keys", "revoke", &id]));
+    assert_eq!(again.status.code(), Some(1), "{text}");
+    let (_, text) = run(tollbridge(folder.path()).args(["keys", "list"]));
+    assert!(text.contains("revoked"), "{text}");
+
+    for wrong in [["--name", " ", "--scope", "proxy"], ["--name", "x", "--scope", "everything"]] {
+        assert!(!tollbridge(folder.path()).args(["keys", "create"]).args(wrong).output().unwrap().status.success());
+    }
+}

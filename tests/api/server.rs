@@ -6,12 +6,14 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
 use std::sync::Arc;
 use tempfile::TempDir;
+use tollbridge::capture::gateway::{Gateway, GatewayLimits, GatewayOptions};
 use tollbridge::capture::import::job::ImportJobs;
 use tollbridge::config::Config;
 use tollbridge::domain::price::PriceBook;
 use tollbridge::http::guard::AllowedHosts;
+use tollbridge::http::live::Listeners;
 use tollbridge::http::router::router;
-use tollbridge::http::state::{AppState, Clock};
+use tollbridge::http::state::{AppState, Clock, open_recorder};
 use tollbridge::ledger::Ledger;
 use tower::ServiceExt;
 
@@ -44,10 +46,20 @@ impl TestServer {
         std::fs::write(site_root.join("vendor/charts-1.2.3.js"), "export {}").unwrap();
         config.leptos.site_root = site_root.to_str().unwrap().into();
         let ledger = Ledger::open(config.database_url().reveal(), &config.zone().unwrap()).await.unwrap();
+        let (prices, clock) = (PriceBook::builtin(), Clock::fixed_at(NOW_MS));
+        let recorder = open_recorder(&config, &ledger, &prices, &clock).await.unwrap();
+        let options = GatewayOptions {
+            upstream: config.upstream().unwrap(),
+            provider_key: None,
+            limits: GatewayLimits::default(),
+        };
         let state = AppState {
+            gateway: Gateway::new(options, ledger.clone(), recorder.clone()).unwrap(),
             ledger,
-            prices: PriceBook::builtin(),
-            clock: Clock::fixed_at(NOW_MS),
+            recorder,
+            listeners: Listeners::default(),
+            prices,
+            clock,
             leptos_options: config.leptos.clone(),
             imports: ImportJobs::default(),
             config: Arc::new(config),

@@ -14,11 +14,13 @@ use crate::app::widgets::first_start::FirstStart;
 use crate::app::widgets::forecast_card::ForecastCard;
 use crate::app::widgets::headline::Headline;
 use crate::app::widgets::heat_map::HeatMapCard;
+use crate::app::widgets::live_dot::{LiveDot, follow_moves};
 use crate::app::widgets::metric_cards::MetricCards;
 use crate::app::widgets::model_filter::ModelFilter;
 use crate::app::widgets::model_table::ModelTable;
 use crate::app::widgets::projection_card::ProjectionCard;
 use crate::app::widgets::range_switch::{CompareToggle, RangeSwitch};
+use crate::app::widgets::recorder_strip::RecorderStrip;
 use crate::app::widgets::usage_by_model::UsageByModel;
 use crate::app::widgets::usage_over_time::UsageOverTime;
 use crate::domain::heat_map::HeatMap;
@@ -41,6 +43,12 @@ pub fn Overview() -> impl IntoView {
     let heat_map = Resource::new(move || question.get(), ask_heat_map);
     let latest = Resource::new(move || time_zone_of(&question.get()), get_latest_call);
 
+    let is_connected = follow_moves(move || {
+        answer.refetch();
+        heat_map.refetch();
+        latest.refetch();
+    });
+
     let is_fetching = RwSignal::new(false);
     let is_dimmed = RwSignal::new(false);
     // Effects run in the browser only, so server and browser begin with the same class.
@@ -52,7 +60,7 @@ pub fn Overview() -> impl IntoView {
             <div class="page-title">
                 <h1>"Overview"</h1>
                 <Transition>
-                    {move || latest.get().map(|call| view! { <LiveDot call=call.ok().flatten()/> })}
+                    {move || latest.get().map(|call| view! { <LiveDot call=call.ok().flatten() is_connected/> })}
                 </Transition>
             </div>
             <div class="page-controls">
@@ -60,6 +68,7 @@ pub fn Overview() -> impl IntoView {
                 <RangeSwitch address/>
             </div>
         </header>
+        <RecorderStrip/>
         <div class="answer" class:answer-old=is_dimmed aria-busy=move || is_dimmed.get().to_string()>
             <Transition fallback=Skeleton set_pending=is_fetching>
                 <Content answer latest heat_map address/>
@@ -153,21 +162,6 @@ fn Figures(
         <p class="foot quiet">{move || report.with(|report| format!("Days are cut in {}.", report.time_zone))}</p>
     }
     .into_any()
-}
-
-/// When the ledger last moved. The time comes from the server, so that both sides render the same.
-#[component]
-fn LiveDot(call: Option<LatestCall>) -> impl IntoView {
-    call.map(|call| {
-        view! {
-            <p class="live">
-                <span class="live-dot" aria-hidden="true"></span>
-                "Last call "
-                <span class="figure">{call.time}</span>
-                <span class="live-zone">{format!(" {}", call.time_zone)}</span>
-            </p>
-        }
-    })
 }
 
 #[component]

@@ -1,17 +1,17 @@
 //! `POST /api/analytics/usage`: tracking, one event or up to 1,000. It answers only once they are on disk (invariant 3).
 
-use super::{current_scope, current_user};
 use crate::capture::ingest::{self, FieldError, MAX_EVENTS};
-use crate::capture::recorder;
+use crate::domain::api_key::KeyScope;
 use crate::domain::money::NanoUsd;
-use crate::domain::usage::{PricingState, UsageRecord};
+use crate::domain::usage::{PricingState, Scope, UsageRecord, UserId};
+use crate::http::auth::{Caller, caller_with};
 use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
 use crate::http::state::AppState;
 use crate::ledger::{Applied, ApplyOutcome};
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::Value;
@@ -50,23 +50,35 @@ struct BatchAnswer {
     results: Vec<ItemAnswer>,
 }
 
-pub async fn track(State(state): State<AppState>, JsonBody(body): JsonBody<Value>) -> Result<Response, ApiError> {
+pub async fn track(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<Value>,
+) -> Result<Response, ApiError> {
+    let caller = caller_with(KeyScope::Ingest, &state, &headers).await?;
     match body {
-        Value::Array(items) => track_batch(&state, &items).await,
-        item => track_one(&state, &item).await,
+        Value::Array(items) => track_batch(&state, &caller, &items).await,
+        item => track_one(&state, &caller, &item).await,
     }
 }
 
-async fn track_one(state: &AppState, item: &Value) -> Result<Response, ApiError> {
-    let records = ingest::parse_event(item, &current_user(), state.clock.now_ms(), &state.prices)?;
-    let applied = recorder::record(&state.ledger, &state.prices, records).await?;
-    let kept = kept_item(state, applied.first()).await?;
+async fn track_one(state: &AppState, caller: &Caller, item: &Value) -> Result<Response, ApiError> {
+    let records = read_event(state, caller, item)?;
+    let applied = state.recorder.record(records).await?;
+    let kept = kept_item(state, &caller.user_id, applied.first()).await?;
     let status = if kept.status == "recorded" { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(kept)).into_response())
 }
 
+/// One reported event as the caller's usage.
+fn read_event(state: &AppState, caller: &Caller, item: &Value) -> Result<Vec<UsageRecord>, FieldError> {
+    let records = ingest::parse_event(item, &caller.user_id, state.clock.now_ms(), &state.prices)?;
+    let of_key = |record| UsageRecord { api_key_id: caller.api_key_id.clone(), ..record };
+    Ok(records.into_iter().map(of_key).collect())
+}
+
 /// 201 if something new was recorded, 200 if all was known before, 207 if part of it was rejected, 400 if all was.
-async fn track_batch(state: &AppState, items: &[Value]) -> Result<Response, ApiError> {
+async fn track_batch(state: &AppState, caller: &Caller, items: &[Value]) -> Result<Response, ApiError> {
     if items.is_empty() {
         return Err(ApiError::bad_request("the array holds no event"));
     }
@@ -74,11 +86,10 @@ async fn track_batch(state: &AppState, items: &[Value]) -> Result<Response, ApiE
         let message = format!("one request may report at most {MAX_EVENTS} events; these are {}", items.len());
         return Err(ApiError::TooLarge { message });
     }
-    let (user, now_ms) = (current_user(), state.clock.now_ms());
     let parsed: Vec<Result<Vec<UsageRecord>, FieldError>> =
-        items.iter().map(|item| ingest::parse_event(item, &user, now_ms, &state.prices)).collect();
+        items.iter().map(|item| read_event(state, caller, item)).collect();
     let records = parsed.iter().flatten().flatten().cloned().collect();
-    let applied = recorder::record(&state.ledger, &state.prices, records).await?;
+    let applied = state.recorder.record(records).await?;
 
     let mut results = Vec::with_capacity(items.len());
     let mut next = 0;
@@ -87,7 +98,7 @@ async fn track_batch(state: &AppState, items: &[Value]) -> Result<Response, ApiE
             Ok(records) => {
                 let call = applied.get(next);
                 next += records.len();
-                ItemAnswer::Kept(kept_item(state, call).await?)
+                ItemAnswer::Kept(kept_item(state, &caller.user_id, call).await?)
             }
             Err(error) => ItemAnswer::Rejected(rejected_item(item, error)),
         });
@@ -107,10 +118,10 @@ fn batch_status(results: &[ItemAnswer]) -> StatusCode {
 }
 
 /// What the ledger now holds for the call, which for a duplicate is what it held before.
-async fn kept_item(state: &AppState, applied: Option<&Applied>) -> Result<KeptItem, ApiError> {
+async fn kept_item(state: &AppState, user: &UserId, applied: Option<&Applied>) -> Result<KeptItem, ApiError> {
     let applied =
         applied.ok_or_else(|| ApiError::internal("the ledger answered for fewer events than it was given"))?;
-    let event = state.ledger.event(&current_scope(), &applied.id).await?;
+    let event = state.ledger.event(&Scope::User(user.clone()), &applied.id).await?;
     let event = event.ok_or_else(|| ApiError::internal("the ledger lost an event that it acknowledged"))?;
     Ok(KeptItem {
         status: match applied.outcome {

@@ -1,19 +1,17 @@
 //! One line of a Claude Code session log: what it says of a call. Prompt and answer texts are skipped while parsing,
 //! so they are never in memory as values, let alone kept.
 
+use crate::capture::provider::tool_names::ToolNames;
 use crate::capture::provider::{SubInference, anthropic};
 use crate::domain::price::PriceBook;
 use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{CallContext, CallOutcome, Source, UsageRecord, UserId};
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::error::Category;
-use std::fmt;
 
 /// Ids, model and folder names longer than this are not ids.
 const MAX_NAME_BYTES: usize = 512;
-const MAX_TOOLS: usize = 64;
 /// A usage object is some hundred bytes. What is far larger is not worth keeping beside every event.
 const MAX_USAGE_JSON_BYTES: usize = 16 * 1024;
 
@@ -108,17 +106,6 @@ struct Message {
     #[serde(default)]
     content: ToolNames,
     usage: Option<Value>,
-}
-
-/// The names of the tools that a message's content blocks call; texts are skipped.
-#[derive(Debug, Default, PartialEq)]
-struct ToolNames(Vec<String>);
-
-#[derive(Deserialize)]
-struct ContentBlock {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    name: Option<String>,
 }
 
 /// The sub-agent's message inside a `progress` line, completed by what only the outer line knows. It is a copy of
@@ -260,47 +247,5 @@ impl From<serde_json::Error> for LineError {
             Category::Data => Self::UnexpectedType(error.column()),
             Category::Io | Category::Syntax | Category::Eof => Self::NotJson(error.column()),
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for ToolNames {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ToolNamesVisitor)
-    }
-}
-
-struct ToolNamesVisitor;
-
-impl<'de> Visitor<'de> for ToolNamesVisitor {
-    type Value = ToolNames;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("message content")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut blocks: A) -> Result<ToolNames, A::Error> {
-        let mut names: Vec<String> = Vec::new();
-        while let Some(block) = blocks.next_element::<ContentBlock>()? {
-            let is_tool = block.kind.is_some_and(|kind| kind.ends_with("tool_use"));
-            let name = block.name.filter(|name| is_tool && name.len() <= MAX_NAME_BYTES);
-            if let Some(name) = name.filter(|name| names.len() < MAX_TOOLS && !names.contains(name)) {
-                names.push(name);
-            }
-        }
-        Ok(ToolNames(names))
-    }
-
-    // Content that is a plain text, or nothing at all, calls no tool.
-    fn visit_str<E>(self, _text: &str) -> Result<ToolNames, E> {
-        Ok(ToolNames::default())
-    }
-
-    fn visit_unit<E>(self) -> Result<ToolNames, E> {
-        Ok(ToolNames::default())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ToolNames, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(ToolNames::default())
     }
 }

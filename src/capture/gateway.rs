@@ -1,0 +1,308 @@
+//! The pass-through for Anthropic's Messages API: a client points its base URL here and nothing changes for it, except
+//! that its calls are recorded.
+//!
+//! The rules, each kept by the module in brackets:
+//!
+//! - Bytes pass untouched, in both directions, unbuffered and at the pace of the slower side (`request_body`, `answer_body`).
+//!   The one exception is where a batch says that its results are (`batch`).
+//! - Headers pass, but for a list of those that do not (`headers`). Answers of calls carry one of ours.
+//! - One request of a client is one request to the provider: no retry, no redirect (`upstream`).
+//! - Reading is done in passing (`request_scan`, `meter`), and if it fails the bytes go on.
+//! - A call is recorded once, however it ends (`call`). Prompts, answers and provider keys are not recorded at all.
+
+mod answer_body;
+mod attribution;
+mod batch;
+mod call;
+mod credential;
+mod endpoint;
+mod error;
+mod headers;
+mod meter;
+mod request_body;
+mod request_scan;
+mod upstream;
+
+pub use credential::ProviderKey;
+pub use error::GatewayError;
+pub use upstream::{UpstreamUrl, UpstreamUrlError};
+
+use crate::capture::recorder::Recorder;
+use crate::domain::api_key::{KeyScope, KeyText};
+use crate::domain::usage::UserId;
+use crate::ledger::{Ledger, LedgerError};
+use answer_body::{AnswerBody, Reader, Silence};
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HOST};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Version, request, response};
+use batch::ResultsReader;
+use call::{Call, Ending};
+use credential::{Caller, Credential};
+use endpoint::{Endpoint, Unknown, Watch};
+use hyper::body::Incoming;
+use meter::Meter;
+use request_body::{RequestBody, RequestLimits};
+use std::sync::Arc;
+use std::time::Duration;
+use upstream::UpstreamClient;
+
+/// A page of a thousand batches has about 600 KiB.
+const MAX_BATCHES_BYTES: usize = 16 * 1024 * 1024;
+
+/// The gateway of this server. Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway(Arc<Shared>);
+
+#[derive(Clone, Debug)]
+pub struct GatewayOptions {
+    pub upstream: UpstreamUrl,
+    /// For clients that bring no credential of their own.
+    pub provider_key: Option<ProviderKey>,
+    pub limits: GatewayLimits,
+}
+
+/// How long who may be silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GatewayLimits {
+    pub connect: Duration,
+    /// The provider, before its answer begins.
+    pub first_byte: Duration,
+    /// The provider, within an answer.
+    pub answer_pause: Duration,
+    /// The client, within its request.
+    pub request_pause: Duration,
+    /// A stream, until the client is sent a ping.
+    pub ping_after: Duration,
+}
+
+struct Shared {
+    options: GatewayOptions,
+    client: UpstreamClient,
+    ledger: Ledger,
+    recorder: Recorder,
+}
+
+/// A request that may pass.
+struct Admitted {
+    endpoint: Endpoint,
+    caller: Caller,
+    credential: Credential,
+    now_ms: i64,
+    /// Where the client reaches us.
+    base: String,
+    /// As they were sent, but for our own key.
+    headers: HeaderMap,
+}
+
+impl Default for GatewayLimits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            first_byte: Duration::from_secs(600),
+            answer_pause: Duration::from_secs(300),
+            request_pause: Duration::from_secs(30),
+            ping_after: Duration::from_secs(15),
+        }
+    }
+}
+
+impl Gateway {
+    /// # Errors
+    /// The cryptography of this build cannot do TLS.
+    pub fn new(options: GatewayOptions, ledger: Ledger, recorder: Recorder) -> Result<Self, rustls::Error> {
+        let client = upstream::client(options.limits.connect)?;
+        Ok(Self(Arc::new(Shared { options, client, ledger, recorder })))
+    }
+
+    /// Passes a request on to the provider, and its answer back. `now_ms` is the time of the call in UTC milliseconds.
+    pub async fn pass(&self, now_ms: i64, request: Request) -> Response<Body> {
+        let (mut parts, body) = request.into_parts();
+        match self.admit(now_ms, &mut parts).await {
+            Ok(admitted) if admitted.endpoint.watch == Watch::Call => self.pass_call(admitted, parts, body).await,
+            Ok(admitted) => self.pass_other(admitted, parts, body).await.unwrap_or_else(|error| error.answer(None)),
+            Err(error) => error.answer(None),
+        }
+    }
+
+    async fn admit(&self, now_ms: i64, parts: &mut request::Parts) -> Result<Admitted, GatewayError> {
+        let endpoint = Endpoint::find(&parts.method, parts.uri.path()).map_err(|unknown| match unknown {
+            Unknown::Path => GatewayError::UnknownPath,
+            Unknown::Method => GatewayError::UnknownMethod,
+        })?;
+        if let Some(problem) = headers::ambiguous_credential(&parts.headers) {
+            return Err(GatewayError::AmbiguousCredential(problem));
+        }
+        let mut headers = std::mem::take(&mut parts.headers);
+        let caller = self.caller(credential::take_our_key(&mut headers), now_ms).await?;
+        let credential = match credential::complete(&mut headers, self.0.options.provider_key.as_ref()) {
+            // Asking whether anybody is there needs no key.
+            Err(_) if parts.uri.path() == "/api/hello" => Credential::OfClient,
+            credential => credential?,
+        };
+        if announced_length(&headers).is_some_and(|length| length > endpoint.max_body_bytes) {
+            return Err(GatewayError::TooLarge);
+        }
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+        let base = format!("http://{host}");
+        Ok(Admitted { endpoint, caller, credential, now_ms, base, headers })
+    }
+
+    /// The owner of the key; as long as nobody has made one, whoever reaches this machine's own addresses is the owner.
+    async fn caller(&self, key: Option<String>, now_ms: i64) -> Result<Caller, GatewayError> {
+        let ledger = &self.0.ledger;
+        let Some(key) = key else {
+            return match ledger.has_keys(now_ms).await.map_err(no_keys)? {
+                true => Err(GatewayError::KeyMissing),
+                false => Ok(Caller { user_id: UserId::owner(), api_key_id: None }),
+            };
+        };
+        // Anything without a key's shape and checksum is refused before the database is asked.
+        let text = KeyText::parse(&key).ok_or(GatewayError::KeyUnknown)?;
+        let key = ledger.authenticate(&text, now_ms).await.map_err(no_keys)?.ok_or(GatewayError::KeyUnknown)?;
+        if !key.allows(KeyScope::Proxy) {
+            return Err(GatewayError::KeyWithoutScope);
+        }
+        Ok(Caller { user_id: key.user_id, api_key_id: Some(key.id) })
+    }
+
+    /// A call of the Messages API: whatever happens from here on is recorded.
+    async fn pass_call(&self, admitted: Admitted, parts: request::Parts, body: Body) -> Response<Body> {
+        let mut body = self.request_body(&admitted, body);
+        if let Err(error) = body.wait_for_first().await {
+            // Nothing was asked of the provider.
+            return error.answer(None);
+        }
+        let context = attribution::from_headers(&admitted.headers);
+        let mut call = Call::new(self.0.recorder.clone(), &admitted.caller, admitted.now_ms, context, body.notes());
+        call.note_start().await;
+        match self.ask(&admitted, parts, body).await {
+            Ok((mut answered, body)) => {
+                if let Ok(id) = HeaderValue::from_str(call.id()) {
+                    answered.headers.insert(headers::CALL_ID, id);
+                }
+                call.note_answer(answered.status, &answered.headers);
+                let meter = Meter::of_answer(answered.status, &answered.headers);
+                self.answer(answered, body, Reader::Call(Box::new(call), meter))
+            }
+            Err(error) => {
+                call.end(Ending::Failed(error.recorded_as()));
+                error.answer(Some(call.id()))
+            }
+        }
+    }
+
+    async fn pass_other(
+        &self,
+        admitted: Admitted,
+        parts: request::Parts,
+        body: Body,
+    ) -> Result<Response<Body>, GatewayError> {
+        let body = self.request_body(&admitted, body);
+        let (answered, body) = self.ask(&admitted, parts, body).await?;
+        let is_readable = answered.status == StatusCode::OK && is_plain(&answered.headers);
+        match admitted.endpoint.watch {
+            Watch::Batches if is_readable => self.answer_batches(answered, body, &admitted.base).await,
+            Watch::BatchResults { batch_id } if is_readable => {
+                let context = attribution::from_headers(&admitted.headers);
+                let recorder = self.0.recorder.clone();
+                let results = ResultsReader::new(recorder, batch_id, admitted.caller, context, admitted.now_ms);
+                Ok(self.answer(answered, body, Reader::BatchResults(Box::new(results))))
+            }
+            _ => Ok(self.answer(answered, body, Reader::Nobody)),
+        }
+    }
+
+    /// Batches as objects are small and not streamed: they are the one kind of answer that is held until it is complete.
+    async fn answer_batches(
+        &self,
+        mut answered: response::Parts,
+        body: Incoming,
+        base: &str,
+    ) -> Result<Response<Body>, GatewayError> {
+        let body = Body::new(AnswerBody::new(body, Reader::Nobody, self.silence()));
+        let json = axum::body::to_bytes(body, MAX_BATCHES_BYTES).await.map_err(|_| GatewayError::Unreachable)?;
+        let Some(changed) = batch::redirect_results(&json, base) else {
+            return Ok(Response::from_parts(answered, Body::from(json)));
+        };
+        if answered.headers.contains_key(CONTENT_LENGTH) {
+            answered.headers.insert(CONTENT_LENGTH, HeaderValue::from(changed.len()));
+        }
+        Ok(Response::from_parts(answered, Body::from(changed)))
+    }
+
+    /// Asks the provider, once. The headers that come back are those that the client may see.
+    async fn ask(
+        &self,
+        admitted: &Admitted,
+        parts: request::Parts,
+        body: RequestBody,
+    ) -> Result<(response::Parts, Incoming), GatewayError> {
+        let options = &self.0.options;
+        let notes = body.notes();
+        let mut request = Request::new(body);
+        *request.method_mut() = parts.method;
+        *request.uri_mut() = options.upstream.address_of(&parts.uri).ok_or(GatewayError::UnknownPath)?;
+        *request.version_mut() = Version::HTTP_11;
+        *request.headers_mut() = headers::to_upstream(&admitted.headers);
+        let asked = tokio::time::timeout(options.limits.first_byte, self.0.client.request(request)).await;
+        let answer = asked.map_err(|_| GatewayError::UpstreamTimeout)?.map_err(|error| {
+            let failure = notes.failure().unwrap_or(GatewayError::Unreachable);
+            // The client's own doing is no news.
+            if failure == GatewayError::Unreachable {
+                tracing::warn!(error = %Chain(&error), "the provider could not be asked");
+            }
+            failure
+        })?;
+        let (mut answered, body) = answer.into_parts();
+        answered.headers = headers::to_client(&answered.headers, admitted.credential == Credential::OfServer);
+        Ok((answered, body))
+    }
+
+    fn answer(&self, answered: response::Parts, body: Incoming, reader: Reader) -> Response<Body> {
+        Response::from_parts(answered, Body::new(AnswerBody::new(body, reader, self.silence())))
+    }
+
+    fn request_body(&self, admitted: &Admitted, body: Body) -> RequestBody {
+        let limits = RequestLimits {
+            bytes: admitted.endpoint.max_body_bytes,
+            pause: self.0.options.limits.request_pause,
+            is_readable: admitted.endpoint.watch == Watch::Call && is_plain(&admitted.headers),
+        };
+        RequestBody::new(body, limits)
+    }
+
+    fn silence(&self) -> Silence {
+        let limits = &self.0.options.limits;
+        Silence { ping_after: limits.ping_after, cut_after: limits.answer_pause }
+    }
+}
+
+/// An error with all its causes.
+struct Chain<'a>(&'a dyn std::error::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}
+
+/// A key that cannot be looked up is not let through.
+fn no_keys(error: LedgerError) -> GatewayError {
+    tracing::warn!(%error, "keys cannot be looked up");
+    GatewayError::KeysUnavailable
+}
+
+fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn is_plain(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity")
+}

@@ -1,0 +1,159 @@
+//! An answer's body on its way to the client: every byte as it came, in the pieces in which it came, as fast as the client
+//! takes them. What is read from it is read in passing.
+
+use super::batch::ResultsReader;
+use super::call::{Call, Ending};
+use super::meter::Meter;
+use axum::body::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+const PING: &[u8] = b"event: ping\ndata: {\"type\": \"ping\"}\n\n";
+
+/// Who reads along.
+pub enum Reader {
+    Call(Box<Call>, Meter),
+    BatchResults(Box<ResultsReader>),
+    Nobody,
+}
+
+/// How long an answer may be silent.
+#[derive(Clone, Copy, Debug)]
+pub struct Silence {
+    /// Until a ping is put in, where one fits.
+    pub ping_after: Duration,
+    /// Until the answer is given up.
+    pub cut_after: Duration,
+}
+
+pub struct AnswerBody {
+    body: Incoming,
+    reader: Reader,
+    silence: Silence,
+    /// When the provider last sent something.
+    heard_at: Instant,
+    /// When the client was last sent something.
+    sent_at: Instant,
+    alarm: Pin<Box<Sleep>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    #[error("the provider's answer broke off: {0}")]
+    BrokeOff(#[from] hyper::Error),
+    #[error("the provider has been silent for too long")]
+    TimedOut,
+}
+
+impl AnswerBody {
+    pub fn new(body: Incoming, reader: Reader, silence: Silence) -> Self {
+        let now = Instant::now();
+        let alarm = Box::pin(sleep_until(now + silence.ping_after.min(silence.cut_after)));
+        let mut answer = Self { body, reader, silence, heard_at: now, sent_at: now, alarm };
+        if answer.body.is_end_stream() {
+            answer.reader.end(Ending::Complete);
+        }
+        answer
+    }
+
+    /// Looks at the clock while the provider is silent. The alarm is set for the earliest moment at which something may be
+    /// due and looks again then: resetting it with every piece that passes would cost more than it is worth.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, AnswerError>> {
+        while self.alarm.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            let cut_at = self.heard_at + self.silence.cut_after;
+            if now >= cut_at {
+                self.reader.end(Ending::TimedOut);
+                return Poll::Ready(Err(AnswerError::TimedOut));
+            }
+            let is_ping_due = now >= self.sent_at + self.silence.ping_after;
+            if is_ping_due {
+                // If it does not fit now, it will not before the provider has sent something.
+                self.sent_at = now;
+            }
+            self.alarm.as_mut().reset(cut_at.min(self.sent_at + self.silence.ping_after));
+            if is_ping_due && self.reader.takes_ping() {
+                return Poll::Ready(Ok(Bytes::from_static(PING)));
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl HttpBody for AnswerBody {
+    type Data = Bytes;
+    type Error = AnswerError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
+        let this = self.get_mut();
+        let Poll::Ready(next) = Pin::new(&mut this.body).poll_frame(cx) else {
+            return this.poll_silence(cx).map(|due| Some(due.map(Frame::data)));
+        };
+        this.heard_at = Instant::now();
+        this.sent_at = this.heard_at;
+        Poll::Ready(match next {
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    this.reader.read(data);
+                }
+                // A body of known length may never be asked for more.
+                if this.body.is_end_stream() {
+                    this.reader.end(Ending::Complete);
+                }
+                Some(Ok(frame))
+            }
+            Some(Err(error)) => {
+                this.reader.end(Ending::BrokeOff);
+                Some(Err(error.into()))
+            }
+            None => {
+                this.reader.end(Ending::Complete);
+                None
+            }
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Reader {
+    fn read(&mut self, data: &[u8]) {
+        match self {
+            Self::Call(call, meter) => {
+                meter.push(data, &mut call.reading);
+                call.note_progress();
+            }
+            Self::BatchResults(results) => results.push(data),
+            Self::Nobody => {}
+        }
+    }
+
+    fn end(&mut self, ending: Ending) {
+        match self {
+            Self::Call(call, meter) => {
+                meter.finish(&mut call.reading);
+                let is_too_early = ending == Ending::Complete && meter.tells_its_end() && !call.reading.has_ended;
+                call.end(if is_too_early { Ending::BrokeOff } else { ending });
+                // Its memory is not needed any more, and finishing twice would read nothing.
+                *meter = Meter::Opaque;
+            }
+            Self::BatchResults(results) if ending == Ending::Complete => results.finish(),
+            Self::BatchResults(_) | Self::Nobody => {}
+        }
+    }
+
+    fn takes_ping(&self) -> bool {
+        matches!(self, Self::Call(call, meter) if meter.takes_ping(&call.reading))
+    }
+}

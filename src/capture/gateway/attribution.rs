@@ -1,0 +1,145 @@
+//! What a call belongs to, told by its headers and by `metadata.user_id`, never by its prompt. The header names of Helicone
+//! and LiteLLM work too, so that who comes from there need not change a client.
+
+use crate::domain::usage::CallContext;
+use axum::http::{HeaderMap, HeaderName};
+use serde::Deserialize;
+
+const MAX_CHARS: usize = 200;
+
+/// Headers that are meant for a gateway and not for the provider.
+const OURS: [&str; 6] = ["x-tollbridge-", "helicone-", "x-litellm-", "x-portkey-", "x-bf-", "x-langwatch-"];
+
+/// Where each name is looked for, the best place first.
+const PROJECT: [&str; 2] = ["x-tollbridge-project", "helicone-property-project"];
+const CONVERSATION: [&str; 2] = ["x-tollbridge-conversation", "helicone-property-conversation"];
+const AGENT: [&str; 5] = [
+    "x-tollbridge-agent",
+    "helicone-property-agent",
+    "x-litellm-agent-id",
+    "x-claude-code-agent-type",
+    "x-claude-code-agent-id",
+];
+const SESSION: [&str; 3] = ["x-claude-code-session-id", "helicone-session-id", "x-litellm-session-id"];
+const TAGS: [&str; 2] = ["x-tollbridge-tags", "x-litellm-tags"];
+
+/// Whether a header is meant for a gateway, and ends here.
+pub fn is_ours(name: &HeaderName) -> bool {
+    OURS.iter().any(|prefix| name.as_str().starts_with(prefix))
+}
+
+/// What the headers tell. A tag such as `project:website` or `agent=reviewer` fills what no header named.
+pub fn from_headers(headers: &HeaderMap) -> CallContext {
+    let tags = tags(headers);
+    let tagged = |wanted: &str| tags.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+    CallContext {
+        project: first_of(headers, &PROJECT).or_else(|| tagged("project")),
+        agent_slug: first_of(headers, &AGENT).or_else(|| tagged("agent")),
+        conversation_id: first_of(headers, &CONVERSATION).or_else(|| tagged("conversation")),
+        session_id: first_of(headers, &SESSION).or_else(|| tagged("session")),
+        ..CallContext::default()
+    }
+}
+
+/// The session in Claude Code's `metadata.user_id`: once `user_…_account_…_session_<id>`, later JSON in a string.
+pub fn session_of(user_id: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Ids {
+        session_id: String,
+    }
+    match serde_json::from_str::<Ids>(user_id) {
+        Ok(ids) => clean(&ids.session_id),
+        Err(_) if user_id.starts_with("user_") => clean(user_id.rsplit_once("_session_")?.1),
+        Err(_) => None,
+    }
+}
+
+/// A name as the ledger may keep it: printable, not empty, not endless.
+pub fn clean(name: &str) -> Option<String> {
+    let name = name.trim();
+    let is_clean = !name.is_empty() && !name.chars().any(char::is_control);
+    is_clean.then(|| name.chars().take(MAX_CHARS).collect())
+}
+
+fn first_of(headers: &HeaderMap, names: &[&str]) -> Option<String> {
+    names.iter().find_map(|name| clean(headers.get(*name)?.to_str().ok()?))
+}
+
+fn tags(headers: &HeaderMap) -> Vec<(String, String)> {
+    let values = TAGS.iter().filter_map(|name| headers.get(*name)?.to_str().ok());
+    let pair = |tag: &str| {
+        let (name, value) = tag.split_once([':', '='])?;
+        Some((name.trim().to_ascii_lowercase(), clean(value)?))
+    };
+    values.flat_map(|value| value.split(',')).filter_map(pair).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn context(pairs: &[(&'static str, &'static str)]) -> CallContext {
+        let headers = pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        from_headers(&headers)
+    }
+
+    #[test]
+    fn our_own_names_come_first() {
+        let context = context(&[
+            ("x-tollbridge-project", "website"),
+            ("helicone-property-project", "other"),
+            ("x-tollbridge-agent", "reviewer"),
+            ("x-claude-code-agent-id", "a-1"),
+            ("x-tollbridge-conversation", "c-1"),
+            ("x-claude-code-session-id", "s-1"),
+            ("x-tollbridge-tags", "project:ignored"),
+        ]);
+        assert_eq!(context.project.as_deref(), Some("website"));
+        assert_eq!(context.agent_slug.as_deref(), Some("reviewer"));
+        assert_eq!(context.conversation_id.as_deref(), Some("c-1"));
+        assert_eq!(context.session_id.as_deref(), Some("s-1"));
+    }
+
+    #[test]
+    fn helicone_and_litellm_names_mean_the_same() {
+        let helicone = context(&[("helicone-session-id", "s-2"), ("helicone-property-project", "shop")]);
+        assert_eq!((helicone.session_id.as_deref(), helicone.project.as_deref()), (Some("s-2"), Some("shop")));
+        let litellm = context(&[("x-litellm-tags", "prod, Project:shop ,agent=writer,plain")]);
+        assert_eq!((litellm.project.as_deref(), litellm.agent_slug.as_deref()), (Some("shop"), Some("writer")));
+    }
+
+    #[test]
+    fn both_forms_of_the_user_id_name_the_session() {
+        let device = "0".repeat(64);
+        let legacy = format!("user_{device}_account__session_7b1c6a4e-0000-4000-8000-000000000001");
+        assert_eq!(session_of(&legacy).as_deref(), Some("7b1c6a4e-0000-4000-8000-000000000001"));
+        let json = format!(r#"{{"device_id":"{device}","account_uuid":"","session_id":"s-3"}}"#);
+        assert_eq!(session_of(&json).as_deref(), Some("s-3"));
+        for other in ["customer-17", "", "{}", "a_session_b", "user_x_session_"] {
+            assert_eq!(session_of(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_no_ledger_should_keep_is_left_out() {
+        assert_eq!(clean("a\tb"), None);
+        assert_eq!(clean("  "), None);
+        assert_eq!(clean(&"é".repeat(300)).unwrap().chars().count(), 200);
+    }
+
+    #[test]
+    fn the_providers_own_headers_are_not_ours() {
+        for (name, ours) in [
+            ("x-claude-code-session-id", false),
+            ("anthropic-beta", false),
+            ("x-portkey-trace-id", true),
+            ("x-api-key", false),
+        ] {
+            assert_eq!(is_ours(&HeaderName::from_static(name)), ours, "{name}");
+        }
+    }
+}

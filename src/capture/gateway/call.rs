@@ -1,0 +1,204 @@
+//! A call under way: what becomes its event. However it ends, finished, refused, broken off or dropped by a client that
+//! went away, it is recorded once.
+
+use super::attribution::{self, clean};
+use super::credential::Caller;
+use super::request_body::RequestNotes;
+use crate::capture::ingest::part_of;
+use crate::capture::provider::anthropic;
+use crate::capture::provider::message::MessageReading;
+use crate::capture::recorder::{CallStart, Recorder, own_dedup_key};
+use crate::domain::tokens::TokenCounts;
+use crate::domain::usage::{CallContext, CallOutcome, Source, UsageRecord};
+use axum::http::{HeaderMap, StatusCode};
+use std::time::Instant;
+
+pub const PROVIDER: &str = "anthropic";
+/// A usage object is some hundred bytes. What is far larger is not worth keeping beside every event.
+const MAX_USAGE_JSON_BYTES: usize = 16 * 1024;
+
+/// Dropped without an end, it ends as one whose client hung up: that is what drops a call.
+pub struct Call {
+    recorder: Recorder,
+    start: CallStart,
+    began: Instant,
+    notes: RequestNotes,
+    pub reading: MessageReading,
+    status_code: Option<u16>,
+    request_id: Option<String>,
+    first_token_ms: Option<u64>,
+    has_noted_usage: bool,
+    has_ended: bool,
+}
+
+/// How a call ended, as far as the connections tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The answer came to its end.
+    Complete,
+    /// The answer ended before it said that it would.
+    BrokeOff,
+    ClientClosed,
+    TimedOut,
+    /// There was no answer, for this reason.
+    Failed(&'static str),
+}
+
+impl Call {
+    pub fn new(recorder: Recorder, caller: &Caller, now_ms: i64, context: CallContext, notes: RequestNotes) -> Self {
+        let start = CallStart {
+            call_id: uuid::Uuid::now_v7().to_string(),
+            user_id: caller.user_id.clone(),
+            api_key_id: caller.api_key_id.clone(),
+            started_at_ms: now_ms,
+            source: Source::Gateway,
+            provider: PROVIDER.into(),
+            model_requested: requested_model(&notes),
+            context,
+        };
+        Self {
+            recorder,
+            start,
+            began: Instant::now(),
+            notes,
+            reading: MessageReading::default(),
+            status_code: None,
+            request_id: None,
+            first_token_ms: None,
+            has_noted_usage: false,
+            has_ended: false,
+        }
+    }
+
+    /// The id of the event that the call becomes.
+    pub fn id(&self) -> &str {
+        &self.start.call_id
+    }
+
+    /// Writes down that the call is about to be sent. Waits two milliseconds at most.
+    pub async fn note_start(&self) {
+        self.recorder.start(CallStart { context: self.context(), ..self.start.clone() }).await;
+    }
+
+    pub fn note_answer(&mut self, status: StatusCode, headers: &HeaderMap) {
+        self.status_code = Some(status.as_u16());
+        let request_id = headers.get("request-id").and_then(|id| id.to_str().ok());
+        self.request_id = request_id.and_then(clean);
+    }
+
+    /// To be called after each piece of the answer was read.
+    pub fn note_progress(&mut self) {
+        if self.first_token_ms.is_none() && self.reading.has_content {
+            self.first_token_ms = Some(self.elapsed_ms());
+        }
+        if self.reading.has_started && !self.has_noted_usage {
+            self.has_noted_usage = true;
+            if let Some(so_far) = self.records(Ending::ClientClosed).first() {
+                self.recorder.usage(self.id(), so_far);
+            }
+        }
+    }
+
+    /// Records the call. Only the first ending counts.
+    pub fn end(&mut self, ending: Ending) {
+        if !std::mem::replace(&mut self.has_ended, true) {
+            let records = self.records(ending);
+            tracing::debug!(call_id = self.id(), status = self.status_code, ?ending, "a call ended");
+            self.recorder.end_with_parts(self.id(), &records);
+        }
+    }
+
+    /// The call, then the sub-inferences that are billed beside it.
+    fn records(&self, ending: Ending) -> Vec<UsageRecord> {
+        let reading = &self.reading;
+        let (parsed, is_estimated) = match reading.known_usage() {
+            Ok(usage) => (usage.parsed, usage.is_estimated),
+            // Only possible counts are ever merged, so this is a call without any.
+            Err(_) => Default::default(),
+        };
+        let is_free = anthropic::is_free_refusal(reading.stop_reason.as_deref(), &parsed.tokens);
+        let model = parsed.serving_model.as_deref().or(reading.model.as_deref()).and_then(clean);
+        let record = UsageRecord {
+            user_id: self.start.user_id.clone(),
+            occurred_at_ms: self.start.started_at_ms,
+            source: Source::Gateway,
+            dedup_key: self.request_id.clone().unwrap_or_else(|| own_dedup_key(self.id())),
+            part_of: None,
+            is_sidechain: false,
+            provider: PROVIDER.into(),
+            model: model.unwrap_or_else(|| requested_model(&self.notes)),
+            tokens: if is_free { TokenCounts::default() } else { parsed.tokens },
+            has_usage: parsed.has_usage,
+            is_estimated: is_estimated && !is_free,
+            web_search_count: parsed.web_search_count,
+            terms: parsed.terms,
+            api_key_id: self.start.api_key_id.clone(),
+            context: self.context(),
+            outcome: self.outcome(ending),
+            usage_json: usage_json(reading),
+        };
+        let parts: Vec<UsageRecord> =
+            parsed.sub_inferences.iter().enumerate().map(|(index, sub)| part_of(&record, index, sub)).collect();
+        std::iter::once(record).chain(parts).collect()
+    }
+
+    fn outcome(&self, ending: Ending) -> CallOutcome {
+        let error = self.error(ending);
+        CallOutcome {
+            success: error.is_none(),
+            status_code: self.status_code,
+            error_message: error,
+            response_time_ms: Some(self.elapsed_ms()),
+            first_token_ms: self.first_token_ms,
+            stop_reason: self.reading.stop_reason.as_deref().and_then(clean),
+        }
+    }
+
+    fn error(&self, ending: Ending) -> Option<String> {
+        if let Some(kind) = &self.reading.error_type {
+            return Some(kind.clone());
+        }
+        let refused = self.status_code.filter(|status| !(200..300).contains(status));
+        let word = match (ending, refused) {
+            (Ending::Failed(word), _) => word,
+            (_, Some(status)) => return Some(format!("http_{status}")),
+            // All that matters had come before the end that was too early.
+            (_, None) if self.reading.has_ended => return None,
+            (Ending::Complete, None) => return None,
+            (Ending::BrokeOff, None) => "upstream_broke_off",
+            (Ending::ClientClosed, None) => "client_closed",
+            (Ending::TimedOut, None) => "upstream_timeout",
+        };
+        Some(word.to_owned())
+    }
+
+    fn context(&self) -> CallContext {
+        let session = self.start.context.session_id.clone();
+        CallContext {
+            session_id: session.or_else(|| attribution::session_of(&self.notes.fields().user_id?)),
+            tools_used: self.reading.tools_used.0.clone(),
+            request_id: self.request_id.clone(),
+            message_id: self.reading.message_id.as_deref().and_then(clean),
+            ..self.start.context.clone()
+        }
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.end(Ending::ClientClosed);
+    }
+}
+
+fn requested_model(notes: &RequestNotes) -> String {
+    notes.fields().model.as_deref().and_then(clean).unwrap_or_else(|| "unknown".into())
+}
+
+fn usage_json(reading: &MessageReading) -> Option<String> {
+    let json = (!reading.usage.is_null()).then(|| reading.usage.to_string());
+    json.filter(|json| json.len() <= MAX_USAGE_JSON_BYTES)
+}

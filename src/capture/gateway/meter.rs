@@ -1,0 +1,162 @@
+//! Reads an answer while it passes. Which way depends on its status and its content type; whatever cannot be read passes
+//! all the same.
+
+use crate::capture::provider::message::MessageReading;
+use crate::capture::provider::sse::SseParser;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+
+/// A message of 128,000 tokens has about half a mebibyte; search results can make it a few.
+const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
+const MAX_ERROR_BYTES: usize = 64 * 1024;
+
+#[derive(Debug)]
+pub enum Meter {
+    Stream(SseParser),
+    Message(BodyCopy),
+    Error(BodyCopy),
+    /// Nothing that we can read.
+    Opaque,
+}
+
+/// The bytes so far, up to a limit; beyond it none.
+#[derive(Debug)]
+pub struct BodyCopy {
+    bytes: Vec<u8>,
+    limit: usize,
+    is_too_large: bool,
+}
+
+impl Meter {
+    pub fn of_answer(status: StatusCode, headers: &HeaderMap) -> Self {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let content_type = text(CONTENT_TYPE).trim_start().to_ascii_lowercase();
+        let is_plain = matches!(text(CONTENT_ENCODING), "" | "identity");
+        match status.is_success() {
+            _ if !is_plain => Self::Opaque,
+            false => Self::Error(BodyCopy::up_to(MAX_ERROR_BYTES)),
+            true if content_type.starts_with("text/event-stream") => Self::Stream(SseParser::default()),
+            true => Self::Message(BodyCopy::up_to(MAX_MESSAGE_BYTES)),
+        }
+    }
+
+    pub fn push(&mut self, bytes: &[u8], reading: &mut MessageReading) {
+        match self {
+            Self::Stream(parser) => parser.push(bytes, |name, data| reading.read_event(name, data)),
+            Self::Message(copy) | Self::Error(copy) => copy.push(bytes),
+            Self::Opaque => {}
+        }
+    }
+
+    /// What only the end of the body tells.
+    pub fn finish(&mut self, reading: &mut MessageReading) {
+        match self {
+            Self::Message(copy) => match MessageReading::from_body(&copy.take()) {
+                Ok(message) => *reading = message,
+                Err(_) => reading.unread_events += 1,
+            },
+            Self::Error(copy) => reading.error_type = error_type(&copy.take()),
+            Self::Stream(_) | Self::Opaque => {}
+        }
+    }
+
+    /// Whether the answer says itself when it is complete, so that an earlier end is one too early.
+    pub fn tells_its_end(&self) -> bool {
+        matches!(self, Self::Stream(parser) if !parser.has_given_up())
+    }
+
+    /// Whether a ping may be put in now: between events, after the start and before the end.
+    pub fn takes_ping(&self, reading: &MessageReading) -> bool {
+        let is_between = matches!(self, Self::Stream(parser) if parser.is_between_events());
+        is_between && reading.has_started && !reading.has_ended
+    }
+}
+
+impl BodyCopy {
+    fn up_to(limit: usize) -> Self {
+        Self { bytes: Vec::new(), limit, is_too_large: false }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        if self.is_too_large || self.bytes.len() + bytes.len() > self.limit {
+            self.is_too_large = true;
+            self.bytes = Vec::new();
+        } else {
+            self.bytes.extend_from_slice(bytes);
+        }
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+}
+
+/// The type of Anthropic's error object. Its message may quote the prompt and is not read.
+fn error_type(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Answer {
+        error: Error,
+    }
+    #[derive(Deserialize)]
+    struct Error {
+        #[serde(rename = "type")]
+        kind: String,
+    }
+    let answer: Answer = serde_json::from_slice(body).ok()?;
+    super::attribution::clean(&answer.error.kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn meter(status: u16, content_type: &'static str, encoding: &'static str) -> Meter {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        Meter::of_answer(StatusCode::from_u16(status).unwrap(), &headers)
+    }
+
+    #[test]
+    fn status_type_and_encoding_decide_how_to_read() {
+        assert!(matches!(meter(200, "text/event-stream; charset=utf-8", ""), Meter::Stream(_)));
+        assert!(matches!(meter(200, "application/json", "identity"), Meter::Message(_)));
+        assert!(matches!(meter(529, "application/json", ""), Meter::Error(_)));
+        assert!(matches!(meter(200, "text/event-stream", "gzip"), Meter::Opaque));
+    }
+
+    #[test]
+    fn an_error_tells_its_type_and_not_its_text() {
+        let body = br#"{"type":"error","error":{"type":"rate_limit_error","message":"secret"},"request_id":"req_1"}"#;
+        let (mut meter, mut reading) = (meter(429, "application/json", ""), MessageReading::default());
+        meter.push(&body[..20], &mut reading);
+        meter.push(&body[20..], &mut reading);
+        meter.finish(&mut reading);
+        assert_eq!(reading.error_type.as_deref(), Some("rate_limit_error"));
+        assert!(!format!("{reading:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_body_beyond_the_limit_is_let_go() {
+        let (mut meter, mut reading) = (meter(500, "text/html", ""), MessageReading::default());
+        meter.push(&vec![b'x'; MAX_ERROR_BYTES + 1], &mut reading);
+        meter.push(br#"{"error":{"type":"x"}}"#, &mut reading);
+        meter.finish(&mut reading);
+        assert_eq!(reading.error_type, None);
+    }
+
+    #[test]
+    fn pings_fit_only_between_events_of_a_running_message() {
+        let (mut meter, mut reading) = (meter(200, "text/event-stream", ""), MessageReading::default());
+        assert!(!meter.takes_ping(&reading), "before the start");
+        let start = b"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{}}\n\n";
+        meter.push(start, &mut reading);
+        assert!(meter.takes_ping(&reading));
+        meter.push(b"event: ping\n", &mut reading);
+        assert!(!meter.takes_ping(&reading), "inside an event");
+        meter.push(b"data: {}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n", &mut reading);
+        assert!(!meter.takes_ping(&reading), "after the end");
+    }
+}

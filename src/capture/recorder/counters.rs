@@ -1,0 +1,115 @@
+//! What the recorder counts, and what went wrong last. Only the tasks around the spool write it.
+
+use crate::domain::recorder_health::{LostCalls, RecorderHealth};
+use crate::ledger::LedgerError;
+use std::fmt::Display;
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+#[derive(Debug, Default)]
+pub(in crate::capture) struct Counters {
+    depth: AtomicU64,
+    /// 0: nothing waits.
+    oldest_at_ms: AtomicI64,
+    late: AtomicU64,
+    lost_to: [AtomicU64; 3],
+    rejected: AtomicU64,
+    /// Why the spool cannot be written at the moment: an index into `lost_to`.
+    spool_state: AtomicU8,
+    last_error: Mutex<Option<String>>,
+}
+
+const WRITABLE: u8 = 0;
+const FULL: u8 = 1;
+const UNAVAILABLE: u8 = 2;
+
+impl Counters {
+    /// What an earlier process left in the spool.
+    pub(in crate::capture) fn note_found(&self, ended: u64, rejected: u64) {
+        self.depth.fetch_add(ended, Relaxed);
+        self.rejected.fetch_add(rejected, Relaxed);
+    }
+
+    pub(in crate::capture) fn note_late(&self) {
+        self.late.fetch_add(1, Relaxed);
+    }
+
+    pub(in crate::capture) fn note_ended(&self) {
+        self.depth.fetch_add(1, Relaxed);
+    }
+
+    pub(in crate::capture) fn note_drained(&self, calls: u64) {
+        self.take_from_depth(calls);
+    }
+
+    /// A call that had ended could not be kept, not even in memory.
+    pub(in crate::capture) fn note_lost(&self, call_id: &str) {
+        self.take_from_depth(1);
+        self.lost_to[usize::from(self.spool_state.load(Relaxed))].fetch_add(1, Relaxed);
+        tracing::error!(call_id, "a call is lost: the spool cannot be written and memory holds all that it may");
+    }
+
+    pub(in crate::capture) fn note_rejected(&self, call_id: &str, error: &dyn Display) {
+        self.take_from_depth(1);
+        self.rejected.fetch_add(1, Relaxed);
+        tracing::error!(call_id, %error, "a call is not recorded: it is kept aside in the spool");
+        self.set_last_error(format!("a call is not recorded: {error}"));
+    }
+
+    /// When the oldest waiting call ended.
+    pub(in crate::capture) fn note_oldest(&self, at_ms: Option<i64>) {
+        self.oldest_at_ms.store(at_ms.unwrap_or(0), Relaxed);
+    }
+
+    pub(in crate::capture) fn note_spool_writable(&self) {
+        self.spool_state.store(WRITABLE, Relaxed);
+    }
+
+    pub(in crate::capture) fn note_spool_error(&self, error: &LedgerError) {
+        self.spool_state.store(if matches!(error, LedgerError::Full) { FULL } else { UNAVAILABLE }, Relaxed);
+        self.note_error("the spool cannot be written", error);
+    }
+
+    /// Logged only if it is not the same as the one before: a fault that lasts is met again and again.
+    pub(in crate::capture) fn note_error(&self, what: &str, error: &dyn Display) {
+        let text = format!("{what}: {error}");
+        if self.set_last_error(text.clone()) {
+            tracing::error!("{text}");
+        }
+    }
+
+    pub(in crate::capture) fn depth(&self) -> u64 {
+        self.depth.load(Relaxed)
+    }
+
+    pub(in crate::capture) fn health(&self, now_ms: i64) -> RecorderHealth {
+        let oldest_at_ms = self.oldest_at_ms.load(Relaxed);
+        let lag_ms = if oldest_at_ms == 0 { 0 } else { now_ms.saturating_sub(oldest_at_ms) };
+        let lost_to = |state: u8| self.lost_to[usize::from(state)].load(Relaxed);
+        RecorderHealth {
+            spool_depth: self.depth(),
+            lag_ms: u64::try_from(lag_ms).unwrap_or(0),
+            late: self.late.load(Relaxed),
+            lost: LostCalls {
+                spool_full: lost_to(FULL),
+                spool_unavailable: lost_to(UNAVAILABLE),
+                overloaded: lost_to(WRITABLE),
+                rejected: self.rejected.load(Relaxed),
+            },
+            last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
+    fn take_from_depth(&self, calls: u64) {
+        // Saturating: what could not be taken out of the spool may be handed over twice.
+        self.depth.fetch_update(Relaxed, Relaxed, |depth| Some(depth.saturating_sub(calls))).ok();
+    }
+
+    /// Whether it is another one than before.
+    fn set_last_error(&self, text: String) -> bool {
+        let mut last_error = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_another = last_error.as_ref() != Some(&text);
+        *last_error = Some(text);
+        is_another
+    }
+}

@@ -1,0 +1,144 @@
+//! From the spool into the ledger: in order, in batches, and taken out of the spool only when the ledger has them. A crash
+//! in between has them handed over again, which the ledger notices by their dedup keys.
+
+use super::ended_records;
+use crate::capture::recorder::counters::Counters;
+use crate::capture::recorder::to_event;
+use crate::domain::price::PriceBook;
+use crate::domain::usage::UsageEvent;
+use crate::ledger::spool::{SpoolFile, StoredFrame};
+use crate::ledger::{Ledger, LedgerError};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+
+/// Calls that are handed over together at most.
+const BATCH: u32 = 500;
+/// How long calls gather before they are handed over.
+const GATHER: Duration = Duration::from_millis(50);
+/// How often a call is tried by itself before it is set aside.
+const TRIES: u32 = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+pub(in crate::capture) struct Drain {
+    pub file: Arc<SpoolFile>,
+    pub ledger: Ledger,
+    pub prices: Arc<PriceBook>,
+    pub counters: Arc<Counters>,
+}
+
+impl Drain {
+    /// Hands over what the spool has, and what comes, until `stop` becomes true and nothing is left.
+    pub(in crate::capture) async fn run(self, has_written: Arc<Notify>, mut stop: watch::Receiver<bool>) {
+        let mut position = 0;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let more_written = has_written.notified();
+            let frames = match self.file.ended_after(position, BATCH).await {
+                Ok(frames) => frames,
+                Err(error) => {
+                    self.counters.note_error("the spool could not be read", &error);
+                    tokio::time::sleep(LONGEST_PAUSE).await;
+                    continue;
+                }
+            };
+            self.counters.note_oldest(frames.first().map(|stored| stored.frame.at_ms));
+            let Some(last) = frames.last() else {
+                if *stop.borrow() {
+                    return;
+                }
+                tokio::select! {
+                    () = more_written => {}
+                    _ = stop.wait_for(|stop| *stop) => {}
+                }
+                self.gather(&mut stop).await;
+                continue;
+            };
+            match self.hand_over(&frames).await {
+                Ok(()) => {
+                    position = last.number;
+                    pause = FIRST_PAUSE;
+                    if frames.len() < BATCH as usize {
+                        self.gather(&mut stop).await;
+                    }
+                }
+                Err(error) => {
+                    self.counters.note_error("the ledger does not take calls at the moment", &error);
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// Lets calls gather; not when it is time to stop.
+    async fn gather(&self, stop: &mut watch::Receiver<bool>) {
+        // Only the time matters, and that the wait can be cut short.
+        tokio::time::timeout(GATHER, stop.wait_for(|stop| *stop)).await.ok();
+    }
+
+    /// Afterwards the calls are in the ledger, or set aside. An error is one that will pass.
+    async fn hand_over(&self, frames: &[StoredFrame]) -> Result<(), LedgerError> {
+        let mut events = Vec::with_capacity(frames.len());
+        let mut readable = Vec::with_capacity(frames.len());
+        for stored in frames {
+            match self.events_of(stored) {
+                Ok(of_call) => {
+                    events.extend(of_call);
+                    readable.push(stored);
+                }
+                Err(error) => self.set_aside(stored, error.to_string()).await,
+            }
+        }
+        match self.ledger.apply(events).await {
+            Ok(_) => self.forget(&readable).await,
+            Err(error) if !error.is_about_the_data() => return Err(error),
+            Err(_) => {
+                for stored in readable {
+                    self.hand_over_alone(stored).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One call that the ledger refuses must not hold up the others.
+    async fn hand_over_alone(&self, stored: &StoredFrame) -> Result<(), LedgerError> {
+        for tries_left in (0..TRIES).rev() {
+            match self.ledger.apply(self.events_of(stored).unwrap_or_default()).await {
+                Ok(_) => {
+                    self.forget(&[stored]).await;
+                    return Ok(());
+                }
+                Err(error) if !error.is_about_the_data() => return Err(error),
+                Err(error) if tries_left == 0 => self.set_aside(stored, error.to_string()).await,
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The call has the id that the client was told; its parts get their own.
+    fn events_of(&self, stored: &StoredFrame) -> Result<Vec<UsageEvent>, serde_json::Error> {
+        let ids = std::iter::once(Some(stored.frame.call_id.clone())).chain(std::iter::repeat(None));
+        let records = ended_records(&stored.frame)?.into_iter();
+        Ok(records.zip(ids).map(|(record, id)| to_event(&self.prices, id, record)).collect())
+    }
+
+    async fn forget(&self, frames: &[&StoredFrame]) {
+        let call_ids: Vec<&str> = frames.iter().map(|stored| stored.frame.call_id.as_str()).collect();
+        // What stays is handed over once more at the next start, and known there.
+        if let Err(error) = self.file.forget(&call_ids).await {
+            self.counters.note_error("recorded calls could not be taken out of the spool", &error);
+        }
+        self.counters.note_drained(frames.len() as u64);
+    }
+
+    async fn set_aside(&self, stored: &StoredFrame, reason: String) {
+        self.counters.note_rejected(&stored.frame.call_id, &reason);
+        if let Err(error) = self.file.set_aside(stored.number).await {
+            self.counters.note_error("a refused call could not be set aside", &error);
+        }
+    }
+}

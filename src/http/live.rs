@@ -1,0 +1,119 @@
+//! `GET /api/live`: tells a page when its numbers have moved. It says `{"version": N}` and nothing of the numbers: the page
+//! asks for those as it always does. An event stream, at most one event a second.
+
+use super::api::current_scope;
+use super::error::ApiError;
+use super::guard::{Strictness, comes_from_here};
+use super::state::AppState;
+use crate::domain::usage::Scope;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures::Stream;
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+const AT_MOST_EVERY: Duration = Duration::from_secs(1);
+/// Keeps proxies from closing a quiet connection, and tells a dead one.
+const PING_EVERY: Duration = Duration::from_secs(15);
+const MAX_OF_USER: usize = 10;
+const MAX_OF_ALL: usize = 10_000;
+
+/// The open live connections. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Listeners {
+    open: Arc<Mutex<HashMap<Scope, usize>>>,
+    dismissed: watch::Sender<bool>,
+}
+
+/// One open connection; dropping it makes room for another.
+#[derive(Debug)]
+struct Seat {
+    scope: Scope,
+    listeners: Listeners,
+}
+
+/// What a connection has told and waits for.
+struct Listening {
+    version: watch::Receiver<u64>,
+    dismissed: watch::Receiver<bool>,
+    has_told: bool,
+    _seat: Seat,
+}
+
+impl Default for Listeners {
+    fn default() -> Self {
+        Self { open: Arc::default(), dismissed: watch::Sender::new(false) }
+    }
+}
+
+impl Listeners {
+    /// Ends every live connection at once: none of them would end by itself.
+    pub fn dismiss(&self) {
+        self.dismissed.send_replace(true);
+    }
+
+    fn take_seat(&self, scope: Scope) -> Result<Seat, ApiError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_all: usize = open.values().sum();
+        let of_user = open.entry(scope.clone()).or_default();
+        if *of_user >= MAX_OF_USER || of_all >= MAX_OF_ALL {
+            return Err(ApiError::TooManyListeners);
+        }
+        *of_user += 1;
+        Ok(Seat { scope, listeners: self.clone() })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut open = self.listeners.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(of_user) = open.get_mut(&self.scope) {
+            *of_user -= 1;
+            if *of_user == 0 {
+                open.remove(&self.scope);
+            }
+        }
+    }
+}
+
+pub async fn listen(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
+    // Another site's page cannot read the stream, but it could take the seats.
+    if !comes_from_here(&headers, Strictness::Program) {
+        return Err(ApiError::CrossSite);
+    }
+    let scope = current_scope();
+    let listening = Listening {
+        version: state.ledger.follow(&scope),
+        dismissed: state.listeners.dismissed.subscribe(),
+        has_told: false,
+        _seat: state.listeners.take_seat(scope)?,
+    };
+    let events = futures::stream::unfold(listening, next_event);
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(PING_EVERY).text("ping")))
+}
+
+/// The version as it is, then each time that it has grown. Ends when the listeners are dismissed.
+async fn next_event(mut listening: Listening) -> Option<(Result<Event, Infallible>, Listening)> {
+    let Listening { version, dismissed, has_told, .. } = &mut listening;
+    let next_version = async {
+        if *has_told {
+            tokio::time::sleep(AT_MOST_EVERY).await;
+            version.changed().await.ok()?;
+        }
+        Some(*version.borrow_and_update())
+    };
+    let version = tokio::select! {
+        version = next_version => version?,
+        _ = dismissed.wait_for(|is_dismissed| *is_dismissed) => return None,
+    };
+    listening.has_told = true;
+    let event = Event::default().event("usage").data(format!("{{\"version\":{version}}}"));
+    Some((Ok(event), listening))
+}

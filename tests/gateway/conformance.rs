@@ -1,0 +1,120 @@
+//! The real clients, directly and through us: they must see the same, and the ledger must have every call.
+//!
+//! Runs where `scripts/conformance.sh` has installed the SDKs (`make conformance`), and is silent elsewhere.
+
+use super::answers::{EVENTS, MESSAGE};
+use super::fake_provider::{FakeProvider, Seen, Step, answer, chunk, end_of_chunks, json_answer, stream_head};
+use super::gateway_server::GatewayServer;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const TOOL_EVENTS: [&str; 8] = [
+    EVENTS[0],
+    "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}}\n\n",
+    "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"thinking_delta\",\"thinking\":\"Hm.\"}}\n\n",
+    "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"signature_delta\",\"signature\":\"c2ln\"}}\n\n",
+    "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\nevent: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":1,\"content_block\":{\"type\":\"tool_use\",\"id\":\"toolu_1\",\"name\":\"get_weather\",\"input\":{}}}\n\n",
+    "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":1,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{\\\"city\\\": \\\"Bern\\\"}\"}}\n\nevent: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":1}\n\n",
+    "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"tool_use\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":40}}\n\n",
+    EVENTS[7],
+];
+const RESULT: &str = r#"{"custom_id":"one","result":{"type":"succeeded","message":{"id":"msg_b1","type":"message","role":"assistant","model":"claude-sonnet-4-20250514","content":[],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":100,"output_tokens":10,"service_tier":"batch"}}}}"#;
+
+/// A provider as the SDKs expect it; `x-fake-answer` chooses what goes wrong.
+fn behave(seen: &Seen) -> Vec<Step> {
+    static CALLS: AtomicU64 = AtomicU64::new(1);
+    let request_id = format!("req_{}", CALLS.fetch_add(1, Ordering::Relaxed));
+    let headers = [("request-id", request_id.as_str()), ("anthropic-ratelimit-requests-remaining", "49")];
+    let stream = |events: &[&str]| {
+        let mut script = vec![stream_head(&headers)];
+        script.extend(events.iter().map(chunk));
+        script
+    };
+    let ended = |mut script: Vec<Step>| {
+        script.push(end_of_chunks());
+        script
+    };
+    let json = |body: &str| vec![Step::Send(json_answer(200, &headers, body))];
+    let path = seen.target.split('?').next().unwrap();
+    match (seen.method.as_str(), path) {
+        (_, "/v1/models") => json(
+            r#"{"data":[{"type":"model","id":"claude-sonnet-4-20250514","display_name":"Sonnet 4","created_at":"2025-05-14T00:00:00Z"}],"has_more":false,"first_id":"a","last_id":"b"}"#,
+        ),
+        (_, "/v1/messages/count_tokens") => json(r#"{"input_tokens":4096}"#),
+        (_, path) if path.ends_with("/results") => {
+            vec![Step::Send(answer(200, &[("content-type", "application/x-jsonl")], RESULT))]
+        }
+        (_, path) if path.starts_with("/v1/messages/batches") => json(&format!(
+            r#"{{"id":"msgbatch_1","type":"message_batch","processing_status":"ended","request_counts":{{"processing":0,"succeeded":1,"errored":0,"canceled":0,"expired":0}},"ended_at":"2026-11-24T00:00:00Z","created_at":"2026-11-24T00:00:00Z","expires_at":"2026-11-25T00:00:00Z","archived_at":null,"cancel_initiated_at":null,"results_url":"http://{}/v1/messages/batches/msgbatch_1/results"}}"#,
+            seen.header("host")[0]
+        )),
+        _ => match seen.header("x-fake-answer")[..] {
+            ["tools"] => ended(stream(&TOOL_EVENTS)),
+            ["hang"] => [stream(&EVENTS[..4]), vec![Step::Hang]].concat(),
+            ["error-event"] => {
+                let error = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n";
+                ended([stream(&EVENTS[..4]), vec![chunk(error)]].concat())
+            }
+            [status] => {
+                let body = r#"{"type":"error","error":{"type":"rate_limit_error","message":"Slow down"}}"#;
+                vec![Step::Send(json_answer(status.parse().unwrap(), &headers, body))]
+            }
+            _ if String::from_utf8_lossy(&seen.body).replace(' ', "").contains("\"stream\":true") => {
+                ended(stream(&EVENTS))
+            }
+            _ => json(MESSAGE),
+        },
+    }
+}
+
+/// Runs a client script against both and compares; gives the ledger's tokens per call, sorted, batches apart.
+async fn compare(program: &str, script: &str, packages: &str) -> Option<()> {
+    let folder = PathBuf::from(std::env::var_os("TOLLBRIDGE_CONFORMANCE")?).join(packages);
+    let provider = FakeProvider::behaving(behave).await;
+    let server = GatewayServer::before(&provider).await;
+    let run = async |base: String| {
+        let mut client = Command::new(folder.join(program));
+        client
+            .arg(format!("{}/tests/conformance/{script}", env!("CARGO_MANIFEST_DIR")))
+            .arg(base)
+            .env("NODE_PATH", folder.join("node_modules"));
+        let output = tokio::task::spawn_blocking(move || client.output()).await.unwrap().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let direct = run(provider.url()).await;
+    let asked_directly = provider.seen().len();
+    let through = run(format!("http://{}", server.address)).await;
+    assert_eq!(through, direct);
+    assert_eq!(provider.seen().len(), 2 * asked_directly, "one request each, with us or without");
+
+    let has_batches = direct.contains("succeeded");
+    let events = server.events(if has_batches { 11 } else { 10 }).await;
+    let mut tokens: Vec<(u64, u64)> =
+        events.iter().map(|event| (event.record.tokens.input, event.record.tokens.output)).collect();
+    tokens.sort_unstable();
+    // Three refusals; the hung-up and the broken call with estimates; two streams; one with tools; two plain messages.
+    let mut expected =
+        vec![(0, 0), (0, 0), (0, 0), (25, 6), (25, 6), (25, 12), (25, 12), (25, 40), (1000, 500), (1000, 500)];
+    if has_batches {
+        expected.insert(8, (100, 10));
+    }
+    assert_eq!(tokens, expected);
+    Some(())
+}
+
+#[tokio::test]
+async fn conformance_python_newest() {
+    compare("bin/python", "sdk.py", "python-newest").await;
+}
+
+#[tokio::test]
+async fn conformance_python_0_40() {
+    compare("bin/python", "sdk.py", "python-old").await;
+}
+
+#[tokio::test]
+async fn conformance_typescript() {
+    compare("node", "sdk.cjs", "typescript").await;
+}

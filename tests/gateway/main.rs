@@ -1,0 +1,11 @@
+//! The gateway from the outside, on real sockets, against a provider that can misbehave. Each test is named after the fault.
+
+mod answers;
+mod batches;
+mod conformance;
+mod credentials;
+mod fake_provider;
+mod faults;
+mod gateway_server;
+mod recording;
+mod transparency;
