@@ -9,8 +9,8 @@ use crate::app::pages::start::Start;
 use crate::app::shell::Frame;
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
-use leptos_router::components::{Route, Router, Routes};
-use leptos_router::{SsrMode, path};
+use leptos_router::components::{FlatRoutes, Route, Router};
+use leptos_router::{Lazy, LazyRoute, SsrMode, lazy_route, path};
 
 /// An entry of the navigation.
 pub struct NavEntry {
@@ -29,7 +29,7 @@ pub const NAV: &[NavEntry] = &[
     NavEntry { href: "/start", label: "Get started", icon: Icon::Start, aliases: &[] },
 ];
 
-/// The whole dashboard. Pages are rendered in [`SsrMode::Async`]: complete HTML in one piece, so that they can be read
+/// The whole dashboard. Each page is a file of its own in the browser, so that a page loads no other's code. Pages are rendered in [`SsrMode::Async`]: complete HTML in one piece, so that they can be read
 /// without scripts and nothing moves when those arrive.
 #[component]
 pub fn App() -> impl IntoView {
@@ -38,14 +38,66 @@ pub fn App() -> impl IntoView {
         <Title text="Tollbridge"/>
         <Router>
             <Frame>
-                <Routes fallback=NotFound>
-                    <Route path=path!("/") view=Overview ssr=SsrMode::Async/>
-                    <Route path=path!("/analytics") view=Overview ssr=SsrMode::Async/>
-                    <Route path=path!("/budgets") view=Budgets ssr=SsrMode::Async/>
-                    <Route path=path!("/calculator") view=Calculator ssr=SsrMode::Async/>
-                    <Route path=path!("/start") view=Start ssr=SsrMode::Async/>
-                </Routes>
+                <FlatRoutes fallback=NotFound>
+                    <Route path=path!("/") view=Lazy::<OverviewRoute>::new() ssr=SsrMode::Async/>
+                    <Route path=path!("/analytics") view=Lazy::<OverviewRoute>::new() ssr=SsrMode::Async/>
+                    <Route path=path!("/budgets") view=Lazy::<BudgetsRoute>::new() ssr=SsrMode::Async/>
+                    <Route path=path!("/calculator") view=Lazy::<CalculatorRoute>::new() ssr=SsrMode::Async/>
+                    <Route path=path!("/start") view=Lazy::<StartRoute>::new() ssr=SsrMode::Async/>
+                </FlatRoutes>
             </Frame>
         </Router>
+    }
+}
+
+struct OverviewRoute;
+
+#[lazy_route]
+impl LazyRoute for OverviewRoute {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        view! { <Overview/> }.into_any()
+    }
+}
+
+struct BudgetsRoute;
+
+#[lazy_route]
+impl LazyRoute for BudgetsRoute {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        view! { <Budgets/> }.into_any()
+    }
+}
+
+struct CalculatorRoute;
+
+#[lazy_route]
+impl LazyRoute for CalculatorRoute {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        view! { <Calculator/> }.into_any()
+    }
+}
+
+struct StartRoute;
+
+#[lazy_route]
+impl LazyRoute for StartRoute {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        view! { <Start/> }.into_any()
     }
 }
