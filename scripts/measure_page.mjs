@@ -5,7 +5,7 @@
 //   node scripts/measure_page.mjs --sizes                  only the sizes
 //   node scripts/measure_page.mjs --database /a/ledger.db  a SQLite file that exists, of which a copy is measured
 //
-// It needs Chromium and `make setup-test`. TOLLBRIDGE_BINARY names another binary.
+// `make measure` is the first of these. It needs what `make setup-test` installs. TOLLBRIDGE_BINARY names another binary.
 import { spawn } from 'node:child_process';
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -106,7 +106,7 @@ function switchTo(label) {
   });
 }
 
-/** The benchmark's own events, of which the owner made a fiftieth; so many that he made what was asked for would be another test. */
+/** The benchmark's events of 50 users; the owner, whose figures the page shows, is one of them. */
 function fill(database) {
   const environment = {
     ...process.env,

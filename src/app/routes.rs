@@ -29,8 +29,9 @@ pub const NAV: &[NavEntry] = &[
     NavEntry { href: "/start", label: "Get started", icon: Icon::Start, aliases: &[] },
 ];
 
-/// The whole dashboard. Each page is a file of its own in the browser, so that a page loads no other's code. Pages are rendered in [`SsrMode::Async`]: complete HTML in one piece, so that they can be read
-/// without scripts and nothing moves when those arrive.
+/// The whole dashboard. Pages are rendered in [`SsrMode::Async`]: complete HTML in one piece, so that they can be read
+/// without scripts and nothing moves when those arrive. In the browser each page but the Overview is a file of its own,
+/// so that the Overview loads no other page's code.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
@@ -39,27 +40,14 @@ pub fn App() -> impl IntoView {
         <Router>
             <Frame>
                 <FlatRoutes fallback=NotFound>
-                    <Route path=path!("/") view=Lazy::<OverviewRoute>::new() ssr=SsrMode::Async/>
-                    <Route path=path!("/analytics") view=Lazy::<OverviewRoute>::new() ssr=SsrMode::Async/>
-                    <Route path=path!("/budgets") view=Lazy::<BudgetsRoute>::new() ssr=SsrMode::Async/>
-                    <Route path=path!("/calculator") view=Lazy::<CalculatorRoute>::new() ssr=SsrMode::Async/>
-                    <Route path=path!("/start") view=Lazy::<StartRoute>::new() ssr=SsrMode::Async/>
+                    <Route path=path!("/") view=Overview ssr=SsrMode::Async/>
+                    <Route path=path!("/analytics") view=Overview ssr=SsrMode::Async/>
+                    <Route path=path!("/budgets") view={Lazy::<BudgetsRoute>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/calculator") view={Lazy::<CalculatorRoute>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/start") view={Lazy::<StartRoute>::new()} ssr=SsrMode::Async/>
                 </FlatRoutes>
             </Frame>
         </Router>
-    }
-}
-
-struct OverviewRoute;
-
-#[lazy_route]
-impl LazyRoute for OverviewRoute {
-    fn data() -> Self {
-        Self
-    }
-
-    fn view(_page: Self) -> AnyView {
-        view! { <Overview/> }.into_any()
     }
 }
 
