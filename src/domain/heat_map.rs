@@ -1,8 +1,8 @@
 //! When usage happens: sums per weekday and hour, in the zone of the question.
 
 use super::money::NanoUsd;
-use serde::de::{Deserialize, Deserializer, Error};
 use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, Error};
 
 /// Monday first, hour 0 to 23 of the wall clock.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]

@@ -1,8 +1,6 @@
 //! The running month's spend: the actual line, the expected one dashed with its band, and the limit across.
 
-use super::{
-    ChartOption, FORMAT_AXIS_USD, FORMAT_USD, Series, axis_tooltip, category_axis, value_axis, value_format,
-};
+use super::{ChartOption, FORMAT_AXIS_USD, FORMAT_USD, Series, axis_tooltip, category_axis, value_axis, value_format};
 use crate::app::charts::data::{BAND, EXPECTED, LIMIT, MonthDay, SPENT};
 use crate::app::charts::palette::Palette;
 use crate::domain::money::NanoUsd;
@@ -15,12 +13,7 @@ use charming::series::Line;
 /// them by their ids and shows one line for both.
 pub fn forecast(days: &[MonthDay], limit: Option<NanoUsd>, palette: &Palette) -> ChartOption {
     let labels = days.iter().map(|day| day.label.clone()).collect();
-    let lines = [
-        band_low(days),
-        band_width(days, palette),
-        expected_line(days, palette),
-        spent_line(days, palette),
-    ];
+    let lines = [band_low(days), band_width(days, palette), expected_line(days, palette), spent_line(days, palette)];
     let limit = limit.map(|limit| limit_line(days.len(), limit, palette));
     ChartOption {
         grid: Some(Grid::new().left(0).right(16).top(10).bottom(26)),
