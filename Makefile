@@ -7,11 +7,11 @@ binary := $(CARGO_TARGET_DIR)/release/tollbridge
 built := target/site/.built
 sources := $(shell find src migrations style public -type f 2>/dev/null) Cargo.toml Cargo.lock
 
-.PHONY: help run test dev build lint unit e2e conformance bench clean setup setup-test
+.PHONY: help run test dev build lint unit e2e conformance bench measure clean setup setup-test
 help:
 	@echo 'make run    build and serve on http://127.0.0.1:3000'
 	@echo 'make test   every check and test there is'
-	@echo 'parts: make dev build lint unit e2e conformance bench clean'
+	@echo 'parts: make dev build lint unit e2e conformance bench measure clean'
 
 run: build
 	@exec $(binary) serve
@@ -23,11 +23,11 @@ build: $(built)
 $(built): $(sources) scripts/setup.sh
 	@$(MAKE) --no-print-directory setup
 	@echo 'building the release (the first time takes some minutes)'
-	@scripts/leptos.sh build --release
+	@scripts/leptos.sh build --release --split --precompress
 	@touch $@
 
 dev: setup
-	@scripts/leptos.sh watch
+	@scripts/leptos.sh watch --split
 
 lint: setup-test
 	cargo fmt --check
@@ -48,6 +48,9 @@ conformance: setup-test
 
 bench: setup
 	@scripts/with_postgres.sh cargo bench --features server
+
+measure: setup-test build
+	@TOLLBRIDGE_BINARY=$(binary) node scripts/measure_page.mjs
 
 setup:
 	@scripts/setup.sh build

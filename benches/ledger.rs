@@ -3,6 +3,7 @@
 //!     make bench                                   1 million events in SQLite, in a temporary folder
 //!     TOLLBRIDGE_BENCH_EVENTS=10000000 make bench
 //!     TOLLBRIDGE_BENCH_URL=postgres://… make bench
+//!     TOLLBRIDGE_BENCH_FILL=1 …                    only fills; with TOLLBRIDGE_BENCH_URL=sqlite:/a/ledger.db for scripts/measure_page.mjs
 //!
 //! 12 models, 50 users, 13 months, working hours on weekdays busier than the rest.
 
@@ -46,9 +47,12 @@ async fn main() {
         .unwrap_or_else(|_| format!("sqlite:{}", folder.path().join("ledger.db").display()));
     let ledger = Ledger::open(&url, &Zone::parse("Europe/Berlin").unwrap()).await.unwrap();
     fill(&ledger, count).await;
+    if std::env::var_os("TOLLBRIDGE_BENCH_FILL").is_some() {
+        return ledger.close().await;
+    }
 
     println!("\n{:<34}{:>10}{:>10}", "one analytics answer", "p50 ms", "p95 ms");
-    for (whose, scope) in [("one user", Scope::User(UserId("user-7".into()))), ("everyone", Scope::Everyone)] {
+    for (whose, scope) in [("one user", Scope::User(user(0))), ("everyone", Scope::Everyone)] {
         for range in [Range::Day, Range::Week, Range::Month, Range::Year] {
             for model in [None, Some("claude-opus-5".to_owned())] {
                 let by = if model.is_some() { "one model" } else { "all models" };
@@ -82,6 +86,11 @@ async fn fill(ledger: &Ledger, count: u64) {
     println!("applied {count} events in {seconds:.1} s: {:.0} events/s", count as f64 / seconds);
 }
 
+/// The first of them is the one whose figures the dashboard shows.
+fn user(n: u64) -> UserId {
+    if n == 0 { UserId::owner() } else { UserId(format!("user-{n}")) }
+}
+
 /// Events come roughly in the order of their time, as calls do.
 fn event(n: u64, count: u64, random: &mut u64) -> UsageEvent {
     let day = n * DAYS / count;
@@ -105,7 +114,7 @@ fn event(n: u64, count: u64, random: &mut u64) -> UsageEvent {
         pricing_state: if priced { PricingState::Exact } else { PricingState::Unpriced },
         price_card_id: priced.then(|| "bench/card".into()),
         record: UsageRecord {
-            user_id: UserId(format!("user-{}", draw(random, USERS))),
+            user_id: user(draw(random, USERS)),
             occurred_at_ms: at_ms as i64,
             source: Source::Api,
             dedup_key: format!("req_{n:012x}{:08x}", draw(random, u64::from(u32::MAX))),

@@ -93,10 +93,17 @@ pub use tracking::TrackedCall;
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
+    // Its messages cost bytes that a release does not need.
+    #[cfg(debug_assertions)]
     console_error_panic_hook::set_once();
-    leptos::mount::hydrate_body(app::App);
-    if let Some(root) = leptos::prelude::document().document_element() {
-        // Fails only for a name that is none.
-        let _ = root.set_attribute("data-hydrated", "");
-    }
+    // Asynchronous, because the page's own code is a file of its own.
+    wasm_bindgen_futures::spawn_local(async {
+        let document = leptos::prelude::document();
+        let Some(body) = document.body() else { return };
+        leptos::mount::hydrate_from_async(body, app::App).await.forget();
+        if let Some(root) = document.document_element() {
+            // Fails only for a name that is none.
+            let _ = root.set_attribute("data-hydrated", "");
+        }
+    });
 }

@@ -1,5 +1,6 @@
 //! Figures and dates as the dashboard shows them. Money and token counts are in `domain`, which the API uses as well.
 
+use crate::domain::query::read_date;
 use chrono::{Datelike, NaiveDate};
 
 /// How a figure moved against the period before.
@@ -62,7 +63,7 @@ pub fn capitalised(text: &str) -> String {
 
 /// `24th`, of a `YYYY-MM-DD`; the text itself where it is none.
 pub fn day_of_month(date: &str) -> String {
-    let Some(date) = parse_date(date) else { return date.into() };
+    let Some(date) = read_date(date) else { return date.into() };
     let day = date.day();
     let ending = match (day % 10, day % 100) {
         (_, 11..=13) => "th",
@@ -76,7 +77,7 @@ pub fn day_of_month(date: &str) -> String {
 
 /// `24 November` of a `YYYY-MM-DD`.
 pub fn day_and_month(date: &str) -> String {
-    parse_date(date).map_or_else(|| date.into(), |date| format!("{} {}", date.day(), MONTHS[date.month0() as usize]))
+    read_date(date).map_or_else(|| date.into(), |date| format!("{} {}", date.day(), MONTHS[date.month0() as usize]))
 }
 
 /// `24 Nov 2026` of a date.
@@ -86,7 +87,7 @@ pub fn short_date(date: NaiveDate) -> String {
 
 /// `14:05` of an RFC 3339 instant of today, `21 Nov 14:05` of an earlier one; both in the instant's own zone.
 pub fn moment(instant: &str, today: NaiveDate) -> String {
-    let (date, time) = (instant.get(..10).and_then(parse_date), instant.get(11..16).unwrap_or(instant));
+    let (date, time) = (instant.get(..10).and_then(read_date), instant.get(11..16).unwrap_or(instant));
     match date {
         Some(date) if date != today => format!("{} {} {time}", date.day(), &MONTHS[date.month0() as usize][..3]),
         _ => time.into(),
@@ -114,10 +115,6 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-
-fn parse_date(date: &str) -> Option<NaiveDate> {
-    date.parse().ok()
-}
 
 #[cfg(test)]
 mod tests {

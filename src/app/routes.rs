@@ -9,8 +9,8 @@ use crate::app::pages::start::Start;
 use crate::app::shell::Frame;
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
-use leptos_router::components::{Route, Router, Routes};
-use leptos_router::{SsrMode, path};
+use leptos_router::components::{FlatRoutes, Route, Router};
+use leptos_router::{Lazy, LazyRoute, SsrMode, lazy_route, path};
 
 /// An entry of the navigation.
 pub struct NavEntry {
@@ -30,7 +30,8 @@ pub const NAV: &[NavEntry] = &[
 ];
 
 /// The whole dashboard. Pages are rendered in [`SsrMode::Async`]: complete HTML in one piece, so that they can be read
-/// without scripts and nothing moves when those arrive.
+/// without scripts and nothing moves when those arrive. In the browser each page but the Overview is a file of its own,
+/// so that the Overview loads no other page's code.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
@@ -38,14 +39,53 @@ pub fn App() -> impl IntoView {
         <Title text="Tollbridge"/>
         <Router>
             <Frame>
-                <Routes fallback=NotFound>
+                <FlatRoutes fallback=NotFound>
                     <Route path=path!("/") view=Overview ssr=SsrMode::Async/>
                     <Route path=path!("/analytics") view=Overview ssr=SsrMode::Async/>
-                    <Route path=path!("/budgets") view=Budgets ssr=SsrMode::Async/>
-                    <Route path=path!("/calculator") view=Calculator ssr=SsrMode::Async/>
-                    <Route path=path!("/start") view=Start ssr=SsrMode::Async/>
-                </Routes>
+                    <Route path=path!("/budgets") view={Lazy::<BudgetsRoute>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/calculator") view={Lazy::<CalculatorRoute>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/start") view={Lazy::<StartRoute>::new()} ssr=SsrMode::Async/>
+                </FlatRoutes>
             </Frame>
         </Router>
+    }
+}
+
+struct BudgetsRoute;
+
+#[lazy_route]
+impl LazyRoute for BudgetsRoute {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        view! { <Budgets/> }.into_any()
+    }
+}
+
+struct CalculatorRoute;
+
+#[lazy_route]
+impl LazyRoute for CalculatorRoute {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        view! { <Calculator/> }.into_any()
+    }
+}
+
+struct StartRoute;
+
+#[lazy_route]
+impl LazyRoute for StartRoute {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        view! { <Start/> }.into_any()
     }
 }

@@ -206,6 +206,20 @@ impl TryFrom<String> for UsageQuery {
     }
 }
 
+/// A date that exists, strictly `YYYY-MM-DD`: chrono's parser would also take signs, blanks and missing zeros, and the
+/// browser would have to load it.
+pub fn read_date(text: &str) -> Option<NaiveDate> {
+    let bytes = text.as_bytes();
+    if bytes.len() != 10 || bytes[4] != b'-' || bytes[7] != b'-' {
+        return None;
+    }
+    let number = |digits: &[u8]| {
+        digits.iter().try_fold(0_u32, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0')))
+    };
+    let (year, month, day) = (number(&bytes[..4])?, number(&bytes[5..7])?, number(&bytes[8..])?);
+    NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)
+}
+
 fn join_range(range: Option<Range>, from: Option<NaiveDate>, to: Option<NaiveDate>) -> Result<Range, QueryError> {
     match (range, from, to) {
         (range, None, None) => Ok(range.unwrap_or_default()),
@@ -235,11 +249,8 @@ fn parse_flag(field: &'static str, value: &str) -> Result<bool, QueryError> {
     }
 }
 
-/// Strictly `YYYY-MM-DD`: chrono alone would also take signs, blanks and missing zeros.
 fn parse_date(field: &'static str, text: &str) -> Result<NaiveDate, QueryError> {
-    let has_shape = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-    let date = has_shape.then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()).flatten();
-    date.ok_or_else(|| QueryError::new(field, "must be a date that exists, as YYYY-MM-DD"))
+    read_date(text).ok_or_else(|| QueryError::new(field, "must be a date that exists, as YYYY-MM-DD"))
 }
 
 fn check_custom_range(from: NaiveDate, to: NaiveDate) -> Result<(), QueryError> {

@@ -1,9 +1,10 @@
 //! What a chart shows, as the report has it: no colours, no pixels. How it is drawn is in `option`, how it reads as a
 //! table in [`super::table`].
 
+use crate::domain::cost::CostParts;
 use crate::domain::money::{NanoUsd, group_thousands};
 use crate::domain::report::{ModelShare, ModelUsage, TimePoint};
-use crate::domain::tokens::format_tokens;
+use crate::domain::tokens::{TokenBucket, format_tokens};
 
 /// One chart's figures. The same value gives the drawing, the sentence and the table, so that they cannot disagree.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,6 +77,53 @@ impl ChartData {
             Self::Forecast { days, limit } => summarise_forecast(days, *limit),
         }
     }
+}
+
+/// The lines of a forecast.
+pub const SPENT: &str = "Spent";
+pub const EXPECTED: &str = "Expected";
+pub const BAND: &str = "Likely range";
+pub const LIMIT: &str = "Limit";
+
+/// A piece of what a model cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CostPart {
+    Bucket(TokenBucket),
+    Fees,
+}
+
+impl CostPart {
+    /// The parts that any of `models` paid for, fees last.
+    pub fn used_by(models: &[ModelUsage]) -> Vec<Self> {
+        let all = TokenBucket::ALL.into_iter().map(Self::Bucket).chain([Self::Fees]);
+        all.filter(|part| models.iter().any(|model| part.of(&model.totals.cost_parts).0 != 0)).collect()
+    }
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Bucket(bucket) => bucket.label(),
+            Self::Fees => "Tool fees",
+        }
+    }
+
+    pub fn of(self, parts: &CostParts) -> NanoUsd {
+        match self {
+            Self::Bucket(bucket) => parts.of(bucket),
+            Self::Fees => parts.fees,
+        }
+    }
+}
+
+/// The dearest models: more bars are too thin to read, and the table beside the chart has them all.
+pub fn shown_models(models: &[ModelUsage]) -> &[ModelUsage] {
+    const MAX_BARS: usize = 8;
+    &models[..models.len().min(MAX_BARS)]
+}
+
+/// The token buckets that were used at all.
+pub fn used_buckets(points: &[TimePoint]) -> Vec<TokenBucket> {
+    let is_used = |bucket: &TokenBucket| points.iter().any(|point| point.token_counts.of(*bucket) > 0);
+    TokenBucket::ALL.into_iter().filter(is_used).collect()
 }
 
 /// Families that made calls, most calls first: the order of a ring and of its key.

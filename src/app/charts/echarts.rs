@@ -4,10 +4,8 @@
 use super::axis_text::{axis_tokens, axis_usd, short_date};
 use crate::domain::money::{NanoUsd, format_cost, group_thousands};
 use crate::domain::tokens::format_tokens;
-use charming::Chart;
-use js_sys::{Object, Promise, Reflect};
+use js_sys::{JSON, Object, Promise, Reflect};
 use leptos::prelude::{document, window};
-use serde::Serialize;
 use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -53,7 +51,7 @@ impl EChart {
     ///
     /// # Errors
     /// What ECharts threw.
-    pub fn new(node: &HtmlElement, chart: &Chart, on_click: Option<Box<dyn Fn(u32)>>) -> Result<Self, JsValue> {
+    pub fn new(node: &HtmlElement, option_json: &str, on_click: Option<Box<dyn Fn(u32)>>) -> Result<Self, JsValue> {
         let theme = object([("textStyle", object([("fontFamily", font_family(node)?.into())])?)])?;
         let instance = init_echarts(node, &theme, &object([("renderer", "svg".into())])?)?;
         let on_click = on_click.map(Closure::<dyn Fn(u32)>::wrap);
@@ -61,7 +59,7 @@ impl EChart {
             on_pick(&instance, handler.as_ref());
         }
         let drawn = Self { instance, _on_click: on_click };
-        drawn.update(chart)?;
+        drawn.update(option_json)?;
         Ok(drawn)
     }
 
@@ -69,10 +67,9 @@ impl EChart {
     ///
     /// # Errors
     /// What ECharts threw.
-    pub fn update(&self, chart: &Chart) -> Result<(), JsValue> {
-        let serializer =
-            serde_wasm_bindgen::Serializer::new().serialize_maps_as_objects(true).serialize_missing_as_null(true);
-        let option = chart.serialize(&serializer)?;
+    pub fn update(&self, option_json: &str) -> Result<(), JsValue> {
+        // JSON, because code that builds JavaScript objects field by field is several times as large.
+        let option = JSON::parse(option_json)?;
         self.instance.set_option(&option, &object([("notMerge", true.into()), ("lazyUpdate", false.into())])?)
     }
 

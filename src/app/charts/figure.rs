@@ -2,7 +2,7 @@
 //! drawing's node belongs to ECharts.
 
 use super::data::ChartData;
-use super::key::ChartKey;
+use super::key::{ChartKey, ChartLegend};
 use super::table::ChartTable;
 use leptos::html::Div;
 use leptos::prelude::*;
@@ -64,6 +64,7 @@ pub fn ChartFigure(
                 <h2 class="chart-title" id=title_id.clone()>{title}</h2>
                 <p class="chart-summary" id=summary_id.clone()>{move || summary.get()}</p>
             </figcaption>
+            <ChartLegend data/>
             <div class="chart-body">
                 <div class="chart-stage" class:is-empty=move || is_empty.get()>
                     <div
@@ -83,6 +84,7 @@ pub fn ChartFigure(
             </details>
         </figure>
     }
+    .into_any()
 }
 
 #[component]

@@ -3,7 +3,7 @@
 
 use super::data::ChartData;
 use super::echarts::{self, EChart};
-use super::option::chart_of;
+use super::option::{ChartOption, chart_of};
 use super::palette::Palette;
 use leptos::html::Div;
 use leptos::prelude::*;
@@ -12,7 +12,7 @@ use web_sys::{HtmlElement, MediaQueryList, MutationObserver, MutationObserverIni
 
 const DARK_QUERY: &str = "(prefers-color-scheme: dark)";
 const STILL_QUERY: &str = "(prefers-reduced-motion: reduce)";
-const ANIMATION_MS: f64 = 250.0;
+const ANIMATION_MS: u32 = 250;
 
 /// Keeps `node` showing `data`. Call it once, from the component that renders the node; `is_failed` becomes true if the
 /// chart cannot be drawn.
@@ -24,6 +24,7 @@ pub fn keep_drawn(
 ) {
     let chart = StoredValue::new_local(None::<EChart>);
     let observers = StoredValue::new_local(None::<Observers>);
+    let turns = StoredValue::new(0_u32);
     let is_loaded = RwSignal::new(false);
     let redraw = Trigger::new();
 
@@ -46,17 +47,38 @@ pub fn keep_drawn(
         if !is_loaded.get() || node.client_width() == 0 {
             return;
         }
-        let option = chart_of(&figures, &read_palette(&node))
-            .animation(!matches(STILL_QUERY))
-            .animation_duration(ANIMATION_MS)
-            .animation_duration_update(ANIMATION_MS);
-        let outcome = chart.try_update_value(|chart| match chart {
-            Some(drawn) => drawn.update(&option),
-            None => EChart::new(&node, &option, on_click.map(|on_click| reporter(on_click, data)))
-                .map(|drawn| *chart = Some(drawn)),
+        let palette = read_palette(&node);
+        let turn = turns.try_update_value(|turn| {
+            *turn += 1;
+            *turn
         });
-        is_failed.set(matches!(outcome, Some(Err(_))));
+        leptos::task::spawn_local(async move {
+            let option = write_option(figures, palette, !matches(STILL_QUERY)).await;
+            // Newer figures may have overtaken these, or the component may be gone.
+            if turn.is_none() || turns.try_get_value() != turn {
+                return;
+            }
+            let outcome = chart.try_update_value(|chart| match chart {
+                Some(drawn) => drawn.update(&option),
+                None => EChart::new(&node, &option, on_click.map(|on_click| reporter(on_click, data)))
+                    .map(|drawn| *chart = Some(drawn)),
+            });
+            let _ = is_failed.try_set(matches!(outcome, Some(Err(_))));
+        });
     });
+}
+
+/// The option as JSON. It is a file of its own in the browser, loaded while the page can be used already.
+#[lazy]
+fn write_option(figures: ChartData, palette: Palette, is_animated: bool) -> String {
+    let option = ChartOption {
+        animation: is_animated,
+        animation_duration: ANIMATION_MS,
+        animation_duration_update: ANIMATION_MS,
+        ..chart_of(&figures, &palette)
+    };
+    // It holds no maps with odd keys, so it can always be written.
+    serde_json::to_string(&option).unwrap_or_default()
 }
 
 fn reporter(on_click: Callback<u32>, data: Signal<ChartData>) -> Box<dyn Fn(u32)> {

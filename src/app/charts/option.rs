@@ -15,12 +15,13 @@ pub use usage_over_time::usage_over_time;
 
 use super::data::ChartData;
 use super::palette::Palette;
-use charming::Chart;
-use charming::component::{Axis, Legend, LegendItem, LegendType};
+use charming::component::{Axis, Grid, VisualMap};
 use charming::element::{
     AxisLabel, AxisLine, AxisPointer, AxisPointerType, AxisTick, AxisType, LineStyle, SplitLine, TextStyle, Tooltip,
     Trigger,
 };
+use charming::series::{Bar, Heatmap, Line, Pie};
+use serde::Serialize;
 
 /// Whole numbers, such as calls.
 pub const FORMAT_COUNT: &str = "format:count";
@@ -35,15 +36,43 @@ pub const FORMAT_AXIS_TOKENS: &str = "format:axisTokens";
 /// A time bucket's date at an axis: `24 Nov`, `14:00`.
 pub const FORMAT_AXIS_DATE: &str = "format:axisDate";
 
-/// How a legend shows bars and areas, lines, and dashed lines.
-const ICON_AREA: &str = "roundRect";
-const ICON_LINE: &str = "path://M0,4h12v3h-12z";
-const ICON_DASHES: &str = "path://M0,4h5v3h-5zM7,4h5v3h-5z";
-
 const FONT_SIZE_PX: i32 = 12;
 
+/// What ECharts is told, of charming's parts. charming's own `Chart` has room for every series and component there is,
+/// and the browser would load the code that serialises them all.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChartOption {
+    pub animation: bool,
+    /// Milliseconds.
+    pub animation_duration: u32,
+    /// Milliseconds.
+    pub animation_duration_update: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grid: Option<Grid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tooltip: Option<Tooltip>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub x_axis: Vec<Axis>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub y_axis: Vec<Axis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visual_map: Option<VisualMap>,
+    pub series: Vec<Series>,
+}
+
+/// The series that the bundle in scripts/echarts can draw.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum Series {
+    Bar(Box<Bar>),
+    Heatmap(Box<Heatmap>),
+    Line(Box<Line>),
+    Pie(Box<Pie>),
+}
+
 /// The option that draws a chart.
-pub fn chart_of(data: &ChartData, palette: &Palette) -> Chart {
+pub fn chart_of(data: &ChartData, palette: &Palette) -> ChartOption {
     match data {
         ChartData::UsageOverTime(points) => usage_over_time(points, palette),
         ChartData::UsageByModel(shares) => usage_by_model(shares, palette),
@@ -80,20 +109,6 @@ fn axis_label(palette: &Palette) -> AxisLabel {
 
 fn axis_name_style(palette: &Palette) -> TextStyle {
     TextStyle::new().color(palette.muted.as_str()).font_size(FONT_SIZE_PX)
-}
-
-/// A legend of names and icons above the plot, from the left, that scrolls rather than wraps.
-fn legend(entries: Vec<(&str, &str)>, palette: &Palette) -> Legend {
-    Legend::new()
-        .type_(LegendType::Scroll)
-        .data(entries.into_iter().map(LegendItem::from).collect::<Vec<_>>())
-        .left(0)
-        .top(0)
-        .padding(0)
-        .item_gap(14)
-        .item_width(10)
-        .item_height(10)
-        .text_style(TextStyle::new().color(palette.muted.as_str()).font_size(FONT_SIZE_PX))
 }
 
 /// A tooltip for all series at a place of the axis.

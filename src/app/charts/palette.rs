@@ -1,5 +1,6 @@
 //! The colours of charts. They are defined once, in style/charts.css, for light and dark; the browser reads them there.
 
+use super::data::CostPart;
 use crate::domain::tokens::TokenBucket;
 
 /// How many models have a colour of their own before colours repeat.
@@ -42,6 +43,13 @@ impl Palette {
 
     pub fn bucket(&self, bucket: TokenBucket) -> &str {
         &self.buckets[bucket as usize]
+    }
+
+    pub fn cost_part(&self, part: CostPart) -> &str {
+        match part {
+            CostPart::Bucket(bucket) => self.bucket(bucket),
+            CostPart::Fees => &self.fees,
+        }
     }
 
     /// The colour of a model: see [`model_colour_index`].

@@ -1,9 +1,9 @@
 //! What the Budgets page asks for: the budget as it is set, and to set another.
 
+use super::codec::Json;
 use super::error::AppError;
 use crate::app::state::budget_form::{BudgetFault, BudgetForm};
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 use serde::{Deserialize, Serialize};
 
 /// The form as the page first shows it, with what is wrong in it.
@@ -17,7 +17,7 @@ pub struct BudgetDraft {
 ///
 /// # Errors
 /// When the ledger cannot be read.
-#[server(prefix = "/_fn", input = Json)]
+#[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_budget_draft(entered: Option<BudgetForm>) -> Result<BudgetDraft, AppError> {
     use crate::domain::usage::UserId;
     let state = expect_context::<crate::http::state::AppState>();

@@ -1,13 +1,13 @@
 //! What the Calculator asks for: the price of a call on several models, of the last 30 days on those, and the price
 //! cards behind them.
 
+use super::codec::Json;
 use super::error::AppError;
 use crate::app::state::calculator_address::CalculatorAddress;
 use crate::domain::cost::CostParts;
 use crate::domain::money::NanoUsd;
 use crate::domain::tokens::TokenCounts;
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 use serde::{Deserialize, Serialize};
 
 /// What the same tokens cost on one model.
@@ -84,7 +84,7 @@ pub struct RateRow {
 ///
 /// # Errors
 /// [`AppError::Invalid`] names the count that is wrong.
-#[server(prefix = "/_fn", input = Json)]
+#[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_quotes(address: CalculatorAddress) -> Result<Vec<ModelQuote>, AppError> {
     let state = expect_context::<crate::http::state::AppState>();
     let tokens = address.tokens().map_err(|fault| {
@@ -98,7 +98,7 @@ pub async fn get_quotes(address: CalculatorAddress) -> Result<Vec<ModelQuote>, A
 ///
 /// # Errors
 /// When the ledger cannot be read.
-#[server(prefix = "/_fn", input = Json)]
+#[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_month_elsewhere(models: Vec<String>) -> Result<MonthElsewhere, AppError> {
     use crate::domain::query::UsageQuery;
     use crate::domain::usage::{Scope, UserId};
@@ -123,7 +123,7 @@ pub async fn get_month_elsewhere(models: Vec<String>) -> Result<MonthElsewhere, 
 ///
 /// # Errors
 /// None of its own.
-#[server(prefix = "/_fn", input = Json)]
+#[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_price_cards(search: String, models: Vec<String>) -> Result<PriceBookPage, AppError> {
     let state = expect_context::<crate::http::state::AppState>();
     Ok(card::find(&state.prices, &search, &quote::bounded(models), state.clock.now_ms()))
@@ -133,7 +133,7 @@ pub async fn get_price_cards(search: String, models: Vec<String>) -> Result<Pric
 ///
 /// # Errors
 /// When the ledger cannot be read.
-#[server(prefix = "/_fn", input = Json)]
+#[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_model_names() -> Result<Vec<String>, AppError> {
     use crate::domain::usage::{Scope, UserId};
     let state = expect_context::<crate::http::state::AppState>();

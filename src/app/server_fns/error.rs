@@ -1,7 +1,7 @@
 //! What a page is told when it cannot be answered. The reader learns what he can act on; the inside goes to the log,
 //! once, with the id that the reader sees.
 
-use leptos::server_fn::codec::JsonEncoding;
+use super::codec::JsonText;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +40,7 @@ impl From<crate::domain::query::QueryError> for AppError {
 }
 
 impl FromServerFnError for AppError {
-    type Encoder = JsonEncoding;
+    type Encoder = JsonText;
 
     /// What the framework reports: the server was not reached or did not answer in our words (proxy, restart).
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {

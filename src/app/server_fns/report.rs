@@ -1,11 +1,11 @@
 //! What the Overview asks for: the report of a question, the hours of the week, and when the ledger last moved.
 
+use super::codec::Json;
 use super::error::AppError;
 use crate::domain::heat_map::HeatMap;
 use crate::domain::query::UsageQuery;
 use crate::domain::report::UsageReport;
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 use serde::{Deserialize, Serialize};
 
 /// The newest call in the ledger.
@@ -21,7 +21,7 @@ pub struct LatestCall {
 ///
 /// # Errors
 /// [`AppError::Invalid`] names the part of the question that is wrong.
-#[server(prefix = "/_fn", input = Json)]
+#[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_report(query: UsageQuery) -> Result<UsageReport, AppError> {
     use crate::domain::usage::{Scope, UserId};
     let state = expect_context::<crate::http::state::AppState>();
@@ -33,7 +33,7 @@ pub async fn get_report(query: UsageQuery) -> Result<UsageReport, AppError> {
 ///
 /// # Errors
 /// As [`get_report`].
-#[server(prefix = "/_fn", input = Json)]
+#[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_heat_map(query: UsageQuery) -> Result<HeatMap, AppError> {
     use crate::domain::usage::{Scope, UserId};
     let state = expect_context::<crate::http::state::AppState>();
@@ -45,7 +45,7 @@ pub async fn get_heat_map(query: UsageQuery) -> Result<HeatMap, AppError> {
 ///
 /// # Errors
 /// As [`get_report`].
-#[server(prefix = "/_fn", input = Json)]
+#[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_latest_call(time_zone: Option<String>) -> Result<Option<LatestCall>, AppError> {
     use super::error::refuse;
     use crate::domain::period::{Zone, local_date};

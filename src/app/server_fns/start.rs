@@ -1,9 +1,9 @@
 //! What the Get-started page asks for: what has arrived, which logs there are, how the import stands, and to start it
 //! or to load and remove sample data.
 
+use super::codec::Json;
 use super::error::AppError;
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 use serde::{Deserialize, Serialize};
 
 /// Where a way in stands.
@@ -77,7 +77,7 @@ pub struct BrokenLogLine {
 ///
 /// # Errors
 /// When the ledger cannot be read.
-#[server(prefix = "/_fn", input = Json)]
+#[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_arrivals() -> Result<Arrivals, AppError> {
     use super::error::refuse;
     use crate::domain::period::{Zone, local_date};
@@ -106,7 +106,7 @@ pub async fn get_arrivals() -> Result<Arrivals, AppError> {
 ///
 /// # Errors
 /// When they cannot be looked at.
-#[server(prefix = "/_fn", input = Json)]
+#[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_log_folders() -> Result<Vec<FoundFolder>, AppError> {
     use crate::capture::import::claude_code::measure_log_folder;
     let measure = || log_folders().iter().map(|path| measure_log_folder(path)).collect::<Vec<_>>();
@@ -124,7 +124,7 @@ pub async fn get_log_folders() -> Result<Vec<FoundFolder>, AppError> {
 ///
 /// # Errors
 /// None of its own.
-#[server(prefix = "/_fn", input = Json)]
+#[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_base_url() -> Result<String, AppError> {
     // The Host header was checked before: it is one of this machine's names.
     let parts = use_context::<axum::http::request::Parts>();

@@ -4,7 +4,7 @@
 use crate::app::format::short_date;
 use crate::app::kit::icon::{Icon, IconView};
 use crate::app::state::address::{OverviewAddress, use_go_to};
-use crate::domain::query::Range;
+use crate::domain::query::{Range, read_date};
 use chrono::NaiveDate;
 use leptos::ev::SubmitEvent;
 use leptos::html::Input;
@@ -80,7 +80,7 @@ fn CustomRange(address: Signal<OverviewAddress>) -> impl IntoView {
 }
 
 fn date_in(input: NodeRef<Input>) -> Option<NaiveDate> {
-    input.get_untracked()?.value().parse().ok()
+    read_date(&input.get_untracked()?.value())
 }
 
 /// A link that switches the comparison with the period before on and off.

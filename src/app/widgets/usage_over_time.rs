@@ -3,9 +3,9 @@
 use crate::app::charts::{ChartData, ChartFigure, ChartHeight};
 use crate::app::kit::card::Panel;
 use crate::app::state::address::{OverviewAddress, use_go_to};
-use crate::domain::query::{Aggregation, Range};
+use crate::domain::query::{Aggregation, Range, read_date};
 use crate::domain::report::UsageReport;
-use chrono::{Days, Months, NaiveDate};
+use chrono::{Days, Months};
 use leptos::prelude::*;
 
 #[component]
@@ -30,13 +30,12 @@ pub fn UsageOverTime(report: Signal<UsageReport>, address: Signal<OverviewAddres
 
 /// The days of a bucket; none for an hour, which is the smallest there is.
 fn bucket_range(date: &str, aggregation: Aggregation) -> Option<Range> {
-    let first = |text: &str| text.parse::<NaiveDate>().ok();
     let (from, to) = match aggregation {
         Aggregation::Hourly => return None,
-        Aggregation::Daily => (first(date)?, first(date)?),
-        Aggregation::Weekly => (first(date)?, first(date)?.checked_add_days(Days::new(6))?),
+        Aggregation::Daily => (read_date(date)?, read_date(date)?),
+        Aggregation::Weekly => (read_date(date)?, read_date(date)?.checked_add_days(Days::new(6))?),
         Aggregation::Monthly => {
-            let from = first(&format!("{date}-01"))?;
+            let from = read_date(&format!("{date}-01"))?;
             (from, from.checked_add_months(Months::new(1))?.pred_opt()?)
         }
     };

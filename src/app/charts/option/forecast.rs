@@ -1,42 +1,27 @@
 //! The running month's spend: the actual line, the expected one dashed with its band, and the limit across.
 
-use super::{
-    FORMAT_AXIS_USD, FORMAT_USD, ICON_AREA, ICON_DASHES, ICON_LINE, axis_tooltip, category_axis, legend, value_axis,
-    value_format,
-};
-use crate::app::charts::data::MonthDay;
+use super::{ChartOption, FORMAT_AXIS_USD, FORMAT_USD, Series, axis_tooltip, category_axis, value_axis, value_format};
+use crate::app::charts::data::{BAND, EXPECTED, LIMIT, MonthDay, SPENT};
 use crate::app::charts::palette::Palette;
 use crate::domain::money::NanoUsd;
-use charming::Chart;
 use charming::component::Grid;
 use charming::datatype::{CompositeValue, DataPoint};
 use charming::element::{AreaStyle, AxisPointerType, ItemStyle, LineStyle, LineStyleType, Symbol};
 use charming::series::Line;
 
-const SPENT: &str = "Spent";
-const EXPECTED: &str = "Expected";
-const BAND: &str = "Likely range";
-const LIMIT: &str = "Limit";
-
 /// Cumulative spend by day. The band is two stacked series, its low edge and its width; scripts/echarts/tooltip.js knows
 /// them by their ids and shows one line for both.
-pub fn forecast(days: &[MonthDay], limit: Option<NanoUsd>, palette: &Palette) -> Chart {
+pub fn forecast(days: &[MonthDay], limit: Option<NanoUsd>, palette: &Palette) -> ChartOption {
     let labels = days.iter().map(|day| day.label.clone()).collect();
-    let lines = [(SPENT, ICON_LINE), (EXPECTED, ICON_DASHES), (BAND, ICON_AREA)];
-    let entries = lines.into_iter().chain(limit.map(|_| (LIMIT, ICON_DASHES))).collect();
-    let chart = Chart::new()
-        .grid(Grid::new().left(0).right(16).top(36).bottom(26))
-        .legend(legend(entries, palette))
-        .tooltip(axis_tooltip(AxisPointerType::Line, palette))
-        .x_axis(category_axis(labels, palette).boundary_gap(false))
-        .y_axis(value_axis(FORMAT_AXIS_USD, palette).min(0))
-        .series(band_low(days))
-        .series(band_width(days, palette))
-        .series(expected_line(days, palette))
-        .series(spent_line(days, palette));
-    match limit {
-        Some(limit) => chart.series(limit_line(days.len(), limit, palette)),
-        None => chart,
+    let lines = [band_low(days), band_width(days, palette), expected_line(days, palette), spent_line(days, palette)];
+    let limit = limit.map(|limit| limit_line(days.len(), limit, palette));
+    ChartOption {
+        grid: Some(Grid::new().left(0).right(16).top(10).bottom(26)),
+        tooltip: Some(axis_tooltip(AxisPointerType::Line, palette)),
+        x_axis: vec![category_axis(labels, palette).boundary_gap(false)],
+        y_axis: vec![value_axis(FORMAT_AXIS_USD, palette).min(0)],
+        series: lines.into_iter().chain(limit).map(|line| Series::Line(Box::new(line))).collect(),
+        ..ChartOption::default()
     }
 }
 

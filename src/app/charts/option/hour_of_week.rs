@@ -1,17 +1,16 @@
 //! When the money goes: a heat map, a row per weekday and a column per hour.
 
-use super::{FORMAT_USD, category_axis, value_format};
+use super::{ChartOption, FORMAT_USD, Series, category_axis, value_format};
 use crate::app::charts::data::WEEKDAYS;
 use crate::app::charts::palette::Palette;
 use crate::domain::money::NanoUsd;
-use charming::Chart;
 use charming::component::{Grid, VisualMap, VisualMapChannel, VisualMapType};
 use charming::datatype::DataPoint;
 use charming::element::{Emphasis, ItemStyle, Tooltip, Trigger};
 use charming::series::Heatmap;
 
 /// Cells by weekday (Monday first) and hour; the colour scale ends at the dearest cell.
-pub fn hour_of_week(cells: &[[NanoUsd; 24]; 7], palette: &Palette) -> Chart {
+pub fn hour_of_week(cells: &[[NanoUsd; 24]; 7], palette: &Palette) -> ChartOption {
     let hours = (0..24).map(|hour| format!("{hour:02}:00")).collect();
     let days = WEEKDAYS.iter().map(|day| day.to_string()).collect();
     let dearest = cells.iter().flatten().map(|cost| cost.to_chart_usd()).fold(0.0, f64::max);
@@ -28,13 +27,15 @@ pub fn hour_of_week(cells: &[[NanoUsd; 24]; 7], palette: &Palette) -> Chart {
         .emphasis(Emphasis::new().item_style(outlined))
         .tooltip(value_format(FORMAT_USD))
         .data(heat_points(cells));
-    Chart::new()
-        .grid(Grid::new().left(0).right(0).top(0).bottom(26))
-        .tooltip(Tooltip::new().trigger(Trigger::Item))
-        .visual_map(scale)
-        .x_axis(category_axis(hours, palette))
-        .y_axis(category_axis(days, palette).inverse(true))
-        .series(heat)
+    ChartOption {
+        grid: Some(Grid::new().left(0).right(0).top(0).bottom(26)),
+        tooltip: Some(Tooltip::new().trigger(Trigger::Item)),
+        visual_map: Some(scale),
+        x_axis: vec![category_axis(hours, palette)],
+        y_axis: vec![category_axis(days, palette).inverse(true)],
+        series: vec![Series::Heatmap(Box::new(heat))],
+        ..ChartOption::default()
+    }
 }
 
 /// `[hour, weekday, dollars]` for every cell.

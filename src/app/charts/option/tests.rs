@@ -12,8 +12,8 @@ fn palette() -> Palette {
     Palette::read(|property| property.trim_start_matches("--").to_string())
 }
 
-fn json_of(chart: Chart) -> Value {
-    serde_json::to_value(chart).unwrap()
+fn json_of(option: ChartOption) -> Value {
+    serde_json::to_value(option).unwrap()
 }
 
 /// The series of a name.
@@ -35,7 +35,7 @@ fn usage_over_time_stacks_the_used_buckets_and_draws_cost_on_the_right() {
     let option = json_of(usage_over_time(&points, &palette()));
 
     assert_eq!(names(&option), ["Input", "Cache read", "Output", "Cost"]);
-    assert_eq!(option["xAxis"]["data"], json!(["2026-11-23", "2026-11-24"]));
+    assert_eq!(option["xAxis"][0]["data"], json!(["2026-11-23", "2026-11-24"]));
     assert_eq!(option["yAxis"][0]["name"], "Tokens");
     assert_eq!(option["yAxis"][1]["name"], "Cost");
     assert_eq!(series(&option, "Input")["data"], json!([1_000.0, 0.0]));
@@ -72,8 +72,8 @@ fn cost_bars_are_stacked_by_what_was_paid_for() {
     let option = json_of(cost_by_model(&[usage("opus", dear), usage("haiku", cheap)], &palette()));
 
     assert_eq!(names(&option), ["Input", "Output", "Tool fees"]);
-    assert_eq!(option["yAxis"]["data"], json!(["opus", "haiku"]));
-    assert_eq!(option["yAxis"]["inverse"], true);
+    assert_eq!(option["yAxis"][0]["data"], json!(["opus", "haiku"]));
+    assert_eq!(option["yAxis"][0]["inverse"], true);
     assert_eq!(series(&option, "Input")["data"], json!([2.0, 0.0]));
     assert_eq!(series(&option, "Output")["data"], json!([0.0, 0.5]));
     assert_eq!(series(&option, "Tool fees")["data"], json!([0.01, 0.0]));
@@ -85,7 +85,7 @@ fn cost_bars_stop_at_eight_models() {
     let part = CostParts { input: NanoUsd(1), ..Default::default() };
     let models: Vec<_> = (0..11).map(|index| usage(&format!("m{index}"), part)).collect();
     let option = json_of(cost_by_model(&models, &palette()));
-    assert_eq!(option["yAxis"]["data"].as_array().unwrap().len(), 8);
+    assert_eq!(option["yAxis"][0]["data"].as_array().unwrap().len(), 8);
 }
 
 #[test]
@@ -96,15 +96,15 @@ fn heat_map_has_every_hour_of_the_week_and_ends_at_the_dearest() {
     let points = series(&option, "Cost")["data"].as_array().unwrap();
     assert_eq!(points.len(), 7 * 24);
     assert_eq!(points[2 * 24 + 14], json!([14.0, 2.0, 3.25]));
-    assert_eq!(option["visualMap"][0]["max"], 3.25);
-    assert_eq!(option["yAxis"]["data"][2], "Wed");
-    assert_eq!(option["xAxis"]["data"][14], "14:00");
+    assert_eq!(option["visualMap"]["max"], 3.25);
+    assert_eq!(option["yAxis"][0]["data"][2], "Wed");
+    assert_eq!(option["xAxis"][0]["data"][14], "14:00");
 }
 
 #[test]
 fn an_empty_week_still_has_a_scale() {
     let option = json_of(chart_of(&ChartData::HourOfWeek(Box::new([[NanoUsd::ZERO; 24]; 7])), &palette()));
-    assert_eq!(option["visualMap"][0]["max"], 1.0);
+    assert_eq!(option["visualMap"]["max"], 1.0);
 }
 
 #[test]

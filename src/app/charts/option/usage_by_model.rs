@@ -1,16 +1,15 @@
 //! A ring of the calls, one part per model family, without labels: its key is HTML beside it.
 
-use super::{FORMAT_COUNT, value_format};
+use super::{ChartOption, FORMAT_COUNT, Series, value_format};
 use crate::app::charts::data::by_calls;
 use crate::app::charts::palette::Palette;
 use crate::domain::report::ModelShare;
-use charming::Chart;
 use charming::datatype::{DataPoint, DataPointItem};
 use charming::element::{ItemStyle, Label, LabelLine, Tooltip, Trigger};
 use charming::series::Pie;
 
 /// Shares of the calls; families without calls are left out.
-pub fn usage_by_model(shares: &[ModelShare], palette: &Palette) -> Chart {
+pub fn usage_by_model(shares: &[ModelShare], palette: &Palette) -> ChartOption {
     let families: Vec<&str> = shares.iter().map(|share| share.model.as_str()).collect();
     let part = |share: &ModelShare| {
         let style = ItemStyle::new().color(palette.model(&share.model, &families));
@@ -27,5 +26,9 @@ pub fn usage_by_model(shares: &[ModelShare], palette: &Palette) -> Chart {
         .label_line(LabelLine::new().show(false))
         .tooltip(value_format(FORMAT_COUNT))
         .data(parts);
-    Chart::new().tooltip(Tooltip::new().trigger(Trigger::Item)).series(ring)
+    ChartOption {
+        tooltip: Some(Tooltip::new().trigger(Trigger::Item)),
+        series: vec![Series::Pie(Box::new(ring))],
+        ..ChartOption::default()
+    }
 }

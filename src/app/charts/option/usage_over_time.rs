@@ -1,13 +1,13 @@
 //! Tokens as stacked bars on the left axis, cost as a line on the right one.
 
 use super::{
-    FORMAT_AXIS_DATE, FORMAT_AXIS_TOKENS, FORMAT_AXIS_USD, FORMAT_TOKENS, FORMAT_USD, ICON_AREA, ICON_LINE, axis_label,
-    axis_name_style, axis_tooltip, category_axis, legend, value_axis, value_format,
+    ChartOption, FORMAT_AXIS_DATE, FORMAT_AXIS_TOKENS, FORMAT_AXIS_USD, FORMAT_TOKENS, FORMAT_USD, Series, axis_label,
+    axis_name_style, axis_tooltip, category_axis, value_axis, value_format,
 };
+use crate::app::charts::data::used_buckets;
 use crate::app::charts::palette::Palette;
 use crate::domain::report::TimePoint;
 use crate::domain::tokens::TokenBucket;
-use charming::Chart;
 use charming::component::{Axis, Grid};
 use charming::datatype::DataPoint;
 use charming::element::{
@@ -19,24 +19,23 @@ use charming::series::{Bar, Line};
 const COST: &str = "Cost";
 
 /// One bar per time bucket with a part per token bucket that was used at all, and the cost over it.
-pub fn usage_over_time(points: &[TimePoint], palette: &Palette) -> Chart {
-    let is_used = |bucket: &TokenBucket| points.iter().any(|point| point.token_counts.of(*bucket) > 0);
-    let buckets: Vec<TokenBucket> = TokenBucket::ALL.into_iter().filter(is_used).collect();
-    let bars = buckets.iter().map(|bucket| (bucket.label(), ICON_AREA));
-    let entries = bars.chain([(COST, ICON_LINE)]).collect();
+pub fn usage_over_time(points: &[TimePoint], palette: &Palette) -> ChartOption {
     let dates = points.iter().map(|point| point.date.clone()).collect();
-
-    let mut chart = Chart::new()
-        .grid(Grid::new().left(0).right(0).top(58).bottom(26))
-        .legend(legend(entries, palette))
-        .tooltip(axis_tooltip(AxisPointerType::Shadow, palette))
-        .x_axis(category_axis(dates, palette).axis_label(axis_label(palette).formatter(FORMAT_AXIS_DATE)))
-        .y_axis(named(value_axis(FORMAT_AXIS_TOKENS, palette), "Tokens", palette))
-        .y_axis(named(value_axis(FORMAT_AXIS_USD, palette), COST, palette).split_line(SplitLine::new().show(false)));
-    for bucket in buckets {
-        chart = chart.series(token_bars(bucket, points, palette));
+    let date_axis = category_axis(dates, palette).axis_label(axis_label(palette).formatter(FORMAT_AXIS_DATE));
+    let cost_axis = named(value_axis(FORMAT_AXIS_USD, palette), COST, palette);
+    let bars = |bucket| Series::Bar(Box::new(token_bars(bucket, points, palette)));
+    let cost = Series::Line(Box::new(cost_line(points, palette)));
+    ChartOption {
+        grid: Some(Grid::new().left(0).right(0).top(30).bottom(26)),
+        tooltip: Some(axis_tooltip(AxisPointerType::Shadow, palette)),
+        x_axis: vec![date_axis],
+        y_axis: vec![
+            named(value_axis(FORMAT_AXIS_TOKENS, palette), "Tokens", palette),
+            cost_axis.split_line(SplitLine::new().show(false)),
+        ],
+        series: used_buckets(points).into_iter().map(bars).chain([cost]).collect(),
+        ..ChartOption::default()
     }
-    chart.series(cost_line(points, palette))
 }
 
 fn named(axis: Axis, name: &str, palette: &Palette) -> Axis {
