@@ -7,6 +7,7 @@ pub mod call_form;
 pub mod cost_by_model;
 pub mod first_start;
 pub mod forecast_card;
+pub mod gateway_snippets;
 pub mod headline;
 pub mod heat_map;
 pub mod live_dot;

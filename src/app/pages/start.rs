@@ -6,6 +6,7 @@ use crate::app::kit::failure::FailureNote;
 use crate::app::server_fns::start::{
     Arrivals, ImportState, LoadSampleData, RemoveSampleData, StartImport, get_arrivals, get_base_url, get_log_folders,
 };
+use crate::app::widgets::gateway_snippets::GatewaySnippetsCard;
 use crate::app::widgets::log_import::LogImportCard;
 use crate::app::widgets::sample_data::SampleDataCard;
 use crate::app::widgets::usage_snippets::UsageSnippetsCard;
@@ -63,6 +64,7 @@ fn WaysIn(
         Some(Ok(arrivals)) => Some(arrivals),
         _ => before.cloned().flatten(),
     });
+    let passed = Memo::new(move |_| kept.with(|kept| kept.as_ref().and_then(|kept| kept.passed.clone())));
     let imported = Memo::new(move |_| kept.with(|kept| kept.as_ref().and_then(|kept| kept.imported.clone())));
     let posted = Memo::new(move |_| kept.with(|kept| kept.as_ref().and_then(|kept| kept.posted.clone())));
     let sample = Memo::new(move |_| kept.with(|kept| kept.as_ref().and_then(|kept| kept.sample.clone())));
@@ -71,7 +73,8 @@ fn WaysIn(
     let failure = Memo::new(move |_| arrivals.get().and_then(Result::err));
     let has_any = move || {
         kept.with(|kept| {
-            kept.as_ref().is_some_and(|k| k.imported.is_some() || k.posted.is_some() || k.sample.is_some())
+            kept.as_ref()
+                .is_some_and(|k| k.passed.is_some() || k.imported.is_some() || k.posted.is_some() || k.sample.is_some())
         })
     };
     view! {
@@ -79,11 +82,12 @@ fn WaysIn(
             {move || if has_any() {
                 view! { "Calls are arriving. " <a class="inline-link" href="/">"See what they cost"</a> "." }.into_any()
             } else {
-                view! { "Three ways in. Each takes a minute, and turns green when its first call is here." }.into_any()
+                view! { "Four ways in. Each takes a minute, and turns green when its first call is here." }.into_any()
             }}
         </p>
         {move || failure.get().map(|error| view! { <div class="card"><FailureNote message=error.to_string()/></div> })}
         <div class="cards">
+            <GatewaySnippetsCard base_url=base_url.clone() arrival=passed/>
             <LogImportCard folders state arrival=imported import/>
             <UsageSnippetsCard base_url arrival=posted/>
             <SampleDataCard arrival=sample load remove/>

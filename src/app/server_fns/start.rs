@@ -17,6 +17,7 @@ pub struct Arrival {
 /// All that moves while the page is open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arrivals {
+    pub passed: Option<Arrival>,
     pub imported: Option<Arrival>,
     pub posted: Option<Arrival>,
     pub sample: Option<Arrival>,
@@ -94,6 +95,7 @@ pub async fn get_arrivals() -> Result<Arrivals, AppError> {
         Some(Arrival { first_at, calls: one.calls })
     };
     Ok(Arrivals {
+        passed: arrival(Source::Gateway),
         imported: arrival(Source::Import),
         posted: arrival(Source::Api),
         sample: arrival(Source::Demo),

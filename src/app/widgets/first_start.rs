@@ -3,7 +3,12 @@
 use crate::app::kit::icon::{Icon, IconView};
 use leptos::prelude::*;
 
-const WAYS: [(&str, &str, &str); 3] = [
+const WAYS: [(&str, &str, &str); 4] = [
+    (
+        "/start#gateway",
+        "Point a client at it",
+        "Set ANTHROPIC_BASE_URL, and every call of an SDK or of Claude Code is counted as it happens.",
+    ),
     (
         "/start#import",
         "Import Claude Code logs",
@@ -27,7 +32,7 @@ pub fn FirstStart() -> impl IntoView {
     };
     view! {
         <section class="first-start">
-            <p class="headline">"Nothing is recorded yet. There are three ways in; each takes a minute."</p>
+            <p class="headline">"Nothing is recorded yet. There are four ways in; each takes a minute."</p>
             <ol class="ways">{WAYS.map(way).into_iter().collect_view()}</ol>
             <p class="quiet">"Prompts and answers are never stored, only what they cost. Nothing leaves this machine."</p>
         </section>

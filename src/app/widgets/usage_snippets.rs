@@ -2,45 +2,23 @@
 
 use super::sample_data::ArrivalPill;
 use crate::app::kit::card::Card;
+use crate::app::kit::snippets::{Snippet, Snippets};
 use crate::app::server_fns::start::Arrival;
 use leptos::prelude::*;
 
 #[component]
 pub fn UsageSnippetsCard(base_url: String, arrival: Memo<Option<Arrival>>) -> impl IntoView {
-    let snippets = [
-        ("curl", "Shell", curl(&base_url)),
-        ("typescript", "TypeScript", typescript(&base_url)),
-        ("python", "Python", python(&base_url)),
+    let snippets = vec![
+        Snippet { id: "shell", label: "Shell", code: curl(&base_url) },
+        Snippet { id: "typescript", label: "TypeScript", code: typescript(&base_url) },
+        Snippet { id: "python", label: "Python", code: python(&base_url) },
     ];
-    let choices = snippets.iter().enumerate().map(|(index, (id, label, _))| {
-        view! {
-            <label class="segment">
-                <input type="radio" name="snippet" value=*id checked=index == 0 autocomplete="off"/>
-                {*label}
-            </label>
-        }
-    });
-    let choices = choices.collect_view();
-    let blocks = snippets.map(|(id, label, code)| {
-        view! {
-            <div class=format!("snippet snippet-{id}")>
-                <pre id=format!("snippet-{id}") tabindex="0" role="region" aria-label=label><code>{code}</code></pre>
-                <button type="button" class="copy-button" data-copies=format!("snippet-{id}")>
-                    <span class="copy-idle">"Copy"</span>
-                    <span class="copy-done" role="status"></span>
-                </button>
-            </div>
-        }
-    });
     view! {
         <Card id="api" title="Post usage yourself" class="span-8" aside=move || view! { <ArrivalPill arrival/> }>
             <p class="card-lead">
                 "One request per call, with the usage object as your provider sent it: Anthropic, OpenAI and Gemini are told apart. The answer says what the call cost."
             </p>
-            <div class="snippets">
-                <div class="segments segments-small" role="radiogroup" aria-label="Language">{choices}</div>
-                {blocks.into_iter().collect_view()}
-            </div>
+            <Snippets group="usage" snippets/>
             <p class="quiet small">
                 "Give each call its " <code>"id"</code> ", and sending it twice counts it once. An array of up to 1,000 calls is one request, too."
             </p>
