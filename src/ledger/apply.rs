@@ -49,17 +49,14 @@ impl Ledger {
         let verdicts = judge(batch, &known);
 
         let mut changes = RollupChanges::default();
-        let (mut incoming, mut outgoing) = (Vec::new(), Vec::new());
         for event in &verdicts.incoming {
             changes.note(event, Sign::Add, &day_zone)?;
-            incoming.push(event);
         }
         for event in &verdicts.outgoing {
             changes.note(event, Sign::Take, &day_zone)?;
-            outgoing.push(*event);
         }
-        event::delete(&mut tx, &outgoing).await?;
-        event::insert(&mut tx, &incoming).await?;
+        event::delete(&mut tx, &verdicts.outgoing).await?;
+        event::insert(&mut tx, &verdicts.incoming).await?;
         changes.write(&mut tx).await?;
         tx.commit().await?;
         let moved: BTreeSet<&UserId> = verdicts.incoming.iter().map(|event| &event.record.user_id).collect();

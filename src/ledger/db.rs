@@ -5,7 +5,7 @@ use super::LedgerError;
 use sqlx::migrate::MigrateDatabase;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{ConnectOptions, Postgres, Sqlite, Transaction};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -144,7 +144,8 @@ async fn open_sqlite(path: &Path) -> Result<Db, LedgerError> {
         .foreign_keys(true)
         .pragma("cache_size", "-65536")
         // 16 MiB instead of 4: bulk imports rewrite the same pages, so fewer checkpoints copy them less often.
-        .pragma("wal_autocheckpoint", "4000");
+        .pragma("wal_autocheckpoint", "4000")
+        .disable_statement_logging();
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .idle_timeout(None)

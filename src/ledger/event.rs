@@ -1,7 +1,6 @@
 //! Single events: how a row and a [`UsageEvent`] become each other, and paging through them, newest first.
 
 use super::db::{Tx, with_reader, with_tx};
-use super::rollup::whole;
 use super::{Ledger, LedgerError};
 use crate::domain::cost::CostParts;
 use crate::domain::money::NanoUsd;
@@ -144,63 +143,69 @@ pub(super) async fn delete(tx: &mut Tx, events: &[&UsageEvent]) -> Result<(), Le
     Ok(())
 }
 
-pub(super) async fn insert(tx: &mut Tx, events: &[&UsageEvent]) -> Result<(), LedgerError> {
+/// Writes the events as they are. Counts beyond an i64 were refused when the rollups were worked out, before this.
+pub(super) async fn insert(tx: &mut Tx, events: &[UsageEvent]) -> Result<(), LedgerError> {
     for chunk in events.chunks(500) {
-        let rows = chunk.iter().map(|event| EventRow::try_from(*event)).collect::<Result<Vec<_>, _>>()?;
         with_tx!(tx, |connection| {
             let mut insert = QueryBuilder::new(concat!("insert into usage_event (", event_columns!(), ") "));
-            insert.push_values(rows, |mut row, event| {
-                row.push_bind(event.user_id)
-                    .push_bind(event.id)
-                    .push_bind(event.dedup_key)
-                    .push_bind(event.part_of)
-                    .push_bind(event.is_sidechain)
-                    .push_bind(event.occurred_at_ms)
-                    .push_bind(event.source)
-                    .push_bind(event.api_key_id)
-                    .push_bind(event.provider)
-                    .push_bind(event.model)
-                    .push_bind(event.model_family)
-                    .push_bind(event.input)
-                    .push_bind(event.cache_write_5m)
-                    .push_bind(event.cache_write_1h)
-                    .push_bind(event.cache_read)
-                    .push_bind(event.output)
-                    .push_bind(event.thinking)
-                    .push_bind(event.output_thinking)
-                    .push_bind(event.web_search_count)
-                    .push_bind(event.cost_nano_usd)
-                    .push_bind(event.cost_input_nano_usd)
-                    .push_bind(event.cost_cache_write_5m_nano_usd)
-                    .push_bind(event.cost_cache_write_1h_nano_usd)
-                    .push_bind(event.cost_cache_read_nano_usd)
-                    .push_bind(event.cost_output_nano_usd)
-                    .push_bind(event.cost_thinking_nano_usd)
-                    .push_bind(event.cost_fees_nano_usd)
-                    .push_bind(event.pricing_state)
-                    .push_bind(event.price_card_id)
-                    .push_bind(event.conversation_id)
-                    .push_bind(event.agent_slug)
-                    .push_bind(event.session_id)
-                    .push_bind(event.project)
-                    .push_bind(event.tools_used)
-                    .push_bind(event.success)
-                    .push_bind(event.status_code)
-                    .push_bind(event.error_message)
-                    .push_bind(event.response_time_ms)
-                    .push_bind(event.first_token_ms)
-                    .push_bind(event.stop_reason)
-                    .push_bind(event.service_tier)
-                    .push_bind(event.speed)
-                    .push_bind(event.geo)
-                    .push_bind(event.request_id)
-                    .push_bind(event.message_id)
-                    .push_bind(event.usage_json);
+            insert.push_values(chunk, |mut row, event| {
+                let UsageEvent { record, cost_parts: parts, .. } = event;
+                let (tokens, context, outcome) = (&record.tokens, &record.context, &record.outcome);
+                row.push_bind(&record.user_id.0)
+                    .push_bind(&event.id)
+                    .push_bind(&record.dedup_key)
+                    .push_bind(record.part_of.as_deref())
+                    .push_bind(record.is_sidechain)
+                    .push_bind(record.occurred_at_ms)
+                    .push_bind(record.source.name())
+                    .push_bind(record.api_key_id.as_deref())
+                    .push_bind(&record.provider)
+                    .push_bind(&record.model)
+                    .push_bind(&event.model_family)
+                    .push_bind(column(tokens.input))
+                    .push_bind(column(tokens.cache_write_5m))
+                    .push_bind(column(tokens.cache_write_1h))
+                    .push_bind(column(tokens.cache_read))
+                    .push_bind(column(tokens.output))
+                    .push_bind(column(tokens.thinking))
+                    .push_bind(tokens.output_thinking.map(column))
+                    .push_bind(column(record.web_search_count))
+                    .push_bind(event.cost.map(|cost| cost.0))
+                    .push_bind(parts.input.0)
+                    .push_bind(parts.cache_write_5m.0)
+                    .push_bind(parts.cache_write_1h.0)
+                    .push_bind(parts.cache_read.0)
+                    .push_bind(parts.output.0)
+                    .push_bind(parts.thinking.0)
+                    .push_bind(parts.fees.0)
+                    .push_bind(event.pricing_state.name())
+                    .push_bind(event.price_card_id.as_deref())
+                    .push_bind(context.conversation_id.as_deref())
+                    .push_bind(context.agent_slug.as_deref())
+                    .push_bind(context.session_id.as_deref())
+                    .push_bind(context.project.as_deref())
+                    .push_bind(serde_json::Value::from(context.tools_used.clone()).to_string())
+                    .push_bind(outcome.success)
+                    .push_bind(outcome.status_code.map(i64::from))
+                    .push_bind(outcome.error_message.as_deref())
+                    .push_bind(outcome.response_time_ms.map(column))
+                    .push_bind(outcome.first_token_ms.map(column))
+                    .push_bind(outcome.stop_reason.as_deref())
+                    .push_bind(record.terms.service_tier.as_deref())
+                    .push_bind(record.terms.speed.as_deref())
+                    .push_bind(record.terms.geo.as_deref())
+                    .push_bind(context.request_id.as_deref())
+                    .push_bind(context.message_id.as_deref())
+                    .push_bind(record.usage_json.as_deref());
             });
             insert.build().execute(connection).await?;
         });
     }
     Ok(())
+}
+
+fn column(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 #[derive(sqlx::FromRow)]
@@ -251,63 +256,6 @@ struct EventRow {
     request_id: Option<String>,
     message_id: Option<String>,
     usage_json: Option<String>,
-}
-
-impl TryFrom<&UsageEvent> for EventRow {
-    type Error = LedgerError;
-
-    fn try_from(event: &UsageEvent) -> Result<Self, LedgerError> {
-        let UsageEvent { record, cost_parts: parts, .. } = event;
-        let (tokens, context, outcome) = (&record.tokens, &record.context, &record.outcome);
-        Ok(Self {
-            user_id: record.user_id.0.clone(),
-            id: event.id.clone(),
-            dedup_key: record.dedup_key.clone(),
-            part_of: record.part_of.clone(),
-            is_sidechain: record.is_sidechain,
-            occurred_at_ms: record.occurred_at_ms,
-            source: record.source.name().into(),
-            api_key_id: record.api_key_id.clone(),
-            provider: record.provider.clone(),
-            model: record.model.clone(),
-            model_family: event.model_family.clone(),
-            input: whole(tokens.input)?,
-            cache_write_5m: whole(tokens.cache_write_5m)?,
-            cache_write_1h: whole(tokens.cache_write_1h)?,
-            cache_read: whole(tokens.cache_read)?,
-            output: whole(tokens.output)?,
-            thinking: whole(tokens.thinking)?,
-            output_thinking: tokens.output_thinking.map(whole).transpose()?,
-            web_search_count: whole(record.web_search_count)?,
-            cost_nano_usd: event.cost.map(|cost| cost.0),
-            cost_input_nano_usd: parts.input.0,
-            cost_cache_write_5m_nano_usd: parts.cache_write_5m.0,
-            cost_cache_write_1h_nano_usd: parts.cache_write_1h.0,
-            cost_cache_read_nano_usd: parts.cache_read.0,
-            cost_output_nano_usd: parts.output.0,
-            cost_thinking_nano_usd: parts.thinking.0,
-            cost_fees_nano_usd: parts.fees.0,
-            pricing_state: event.pricing_state.name().into(),
-            price_card_id: event.price_card_id.clone(),
-            conversation_id: context.conversation_id.clone(),
-            agent_slug: context.agent_slug.clone(),
-            session_id: context.session_id.clone(),
-            project: context.project.clone(),
-            tools_used: serde_json::Value::from(context.tools_used.clone()).to_string(),
-            success: outcome.success,
-            status_code: outcome.status_code.map(i64::from),
-            error_message: outcome.error_message.clone(),
-            response_time_ms: outcome.response_time_ms.map(whole).transpose()?,
-            first_token_ms: outcome.first_token_ms.map(whole).transpose()?,
-            stop_reason: outcome.stop_reason.clone(),
-            service_tier: record.terms.service_tier.clone(),
-            speed: record.terms.speed.clone(),
-            geo: record.terms.geo.clone(),
-            request_id: context.request_id.clone(),
-            message_id: context.message_id.clone(),
-            usage_json: record.usage_json.clone(),
-        })
-    }
 }
 
 impl TryFrom<EventRow> for UsageEvent {

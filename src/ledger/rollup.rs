@@ -279,7 +279,7 @@ fn is_cost_unknown(event: &UsageEvent) -> bool {
     }
 }
 
-pub(super) fn whole(count: u64) -> Result<i64, LedgerError> {
+fn whole(count: u64) -> Result<i64, LedgerError> {
     i64::try_from(count).map_err(|_| LedgerError::OutOfRange("a count above 9.2 × 10^18"))
 }
 
