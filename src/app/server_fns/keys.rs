@@ -1,9 +1,9 @@
 //! Keys: listed, made, revoked. A key's text is in the answer to its making and nowhere else.
 
+use super::codec::Json;
 use super::error::AppError;
 use crate::domain::api_key::{ApiKey, KeyScope};
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 use serde::{Deserialize, Serialize};
 
 /// A new key with its text, which nobody can show again.
@@ -14,7 +14,7 @@ pub struct NewKey {
 }
 
 /// The user's keys, revoked ones too, the newest first.
-#[server(prefix = "/_fn", input = Json)]
+#[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_keys() -> Result<Vec<ApiKey>, AppError> {
     use crate::domain::usage::UserId;
     let state = expect_context::<crate::http::state::AppState>();
@@ -25,7 +25,7 @@ pub async fn get_keys() -> Result<Vec<ApiKey>, AppError> {
 ///
 /// # Errors
 /// [`AppError::Invalid`] for a name that is empty, longer than 100 characters or not printable, and for no scope.
-#[server(prefix = "/_fn", input = Json)]
+#[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn create_key(name: String, scopes: Vec<KeyScope>) -> Result<NewKey, AppError> {
     use super::error::{answer_with_status, refuse};
     use crate::domain::usage::UserId;
@@ -47,7 +47,7 @@ pub async fn create_key(name: String, scopes: Vec<KeyScope>) -> Result<NewKey, A
 ///
 /// # Errors
 /// [`AppError::NotFound`] if no key that works has this id.
-#[server(prefix = "/_fn", input = Json)]
+#[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn revoke_key(id: String) -> Result<(), AppError> {
     use super::error::{answer_with_status, refuse};
     use crate::domain::usage::UserId;

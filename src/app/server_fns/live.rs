@@ -1,12 +1,12 @@
 //! What the Overview is told of the server itself: the version of the numbers it shows, and how recording is going.
 
+use super::codec::Json;
 use super::error::AppError;
 use crate::domain::recorder_health::RecorderHealth;
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 
 /// The version of the user's numbers. `/api/live` tells each later one.
-#[server(prefix = "/_fn", input = Json)]
+#[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_live_version() -> Result<u64, AppError> {
     use crate::domain::usage::{Scope, UserId};
     let state = expect_context::<crate::http::state::AppState>();
@@ -14,7 +14,7 @@ pub async fn get_live_version() -> Result<u64, AppError> {
 }
 
 /// How the recorder is doing.
-#[server(prefix = "/_fn", input = Json)]
+#[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_recorder_health() -> Result<RecorderHealth, AppError> {
     Ok(expect_context::<crate::http::state::AppState>().recorder.health())
 }
