@@ -136,7 +136,7 @@ fn importing_twice_adds_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let logs = folder.path().join("claude/projects/atlas");
     std::fs::create_dir_all(&logs).unwrap();
-    let line = r#"{"type":"assistant","timestamp":"2026-11-20T10:00:00.000Z","sessionId":"s-1","cwd":"/work/atlas","requestId":"req_1","message":{"id":"msg_1","type":"message","role":"assistant","model":"claude-sonnet-4-20250514","content":[],"stop_reason":"end_turn","usage":{"input_tokens":1000,"output_tokens":500}}}"#;
+    let line = r#"{"type":"assistant","timestamp":"2026-11-20T10:00:00.000Z","sessionId":"s-1","cwd":"/home/dev/atlas","requestId":"req_1","message":{"id":"msg_1","type":"message","role":"assistant","model":"claude-sonnet-4-20250514","content":[],"stop_reason":"end_turn","usage":{"input_tokens":1000,"output_tokens":500}}}"#;
     std::fs::write(logs.join("s-1.jsonl"), format!("{line}\n{{broken\n")).unwrap();
     let import = || {
         let mut command = tollbridge(&folder.path().join("data"));
