@@ -37,6 +37,7 @@ lint: setup-test
 	cargo deny --log-level error check bans licenses sources
 
 unit: setup-test
+	@cargo test --quiet --doc --features ssr
 	@TOLLBRIDGE_TEST_ALL=1 scripts/with_postgres.sh cargo nextest run --features ssr
 
 e2e: setup-test build
