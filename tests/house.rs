@@ -17,7 +17,7 @@ const MAY_NAME: [(&str, &[&str]); 7] = [
 /// Where each framework may be named.
 const ONLY_IN: [(&str, &[&str]); 3] = [
     ("sqlx::", &["ledger"]),
-    ("axum::", &["http", "capture/gateway", "app/server_fns", "cli/serve"]),
+    ("axum::", &["http", "capture/gateway", "app/server_fns"]),
     ("leptos_axum::", &["http", "app/server_fns"]),
 ];
 

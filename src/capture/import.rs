@@ -6,6 +6,7 @@ pub mod job;
 mod lines;
 
 use crate::domain::usage::UsageRecord;
+use crate::ledger::{ApplyOutcome, FileMark};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -14,16 +15,8 @@ pub const BATCH_RECORDS: usize = 500;
 /// How many broken lines a summary names; the rest are only counted.
 pub const BROKEN_LINES_KEPT: usize = 20;
 
-/// What a file was like when it was last read to its end. Any difference means that it has to be read again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileStamp {
-    pub size_bytes: u64,
-    /// Milliseconds since 1970; 0 where the file system keeps no such time.
-    pub modified_at_ms: i64,
-}
-
 /// The files that earlier imports of this user read to their end, by full path.
-pub type ReadFiles = HashMap<String, FileStamp>;
+pub type ReadFiles = HashMap<String, FileMark>;
 
 /// Records to be kept, and the files that are complete once they are kept. Storing both in one transaction makes an
 /// import that is broken off at any point go on where it stopped.
@@ -32,16 +25,7 @@ pub struct ImportBatch {
     /// At most [`BATCH_RECORDS`]; a record's parts stand right behind it, but perhaps in the next batch.
     pub records: Vec<UsageRecord>,
     /// Full paths with what they were like before they were read.
-    pub finished_files: Vec<(String, FileStamp)>,
-}
-
-/// What became of one record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Inserted,
-    /// The call was known, and this sighting knew more.
-    Updated,
-    Duplicate,
+    pub finished_files: Vec<(String, FileMark)>,
 }
 
 /// How far an import is. Unchanged files count as done.
@@ -94,12 +78,12 @@ pub enum ImportError<E> {
 }
 
 impl ImportSummary {
-    fn add_outcomes(&mut self, outcomes: &[Outcome]) {
+    fn add_outcomes(&mut self, outcomes: &[ApplyOutcome]) {
         for outcome in outcomes {
             match outcome {
-                Outcome::Inserted => self.inserted += 1,
-                Outcome::Updated => self.updated += 1,
-                Outcome::Duplicate => self.duplicates += 1,
+                ApplyOutcome::Inserted => self.inserted += 1,
+                ApplyOutcome::Updated => self.updated += 1,
+                ApplyOutcome::Duplicate => self.duplicates += 1,
             }
         }
     }

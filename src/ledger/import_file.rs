@@ -5,10 +5,11 @@ use super::{Ledger, LedgerError};
 use crate::domain::usage::UserId;
 use std::collections::HashMap;
 
-/// A log file as it was when it was last read.
+/// What a log file was like when it was last read to its end. Any difference means that it has to be read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileMark {
-    pub size_bytes: i64,
+    pub size_bytes: u64,
+    /// UTC milliseconds; 0 where the file system keeps no such time.
     pub modified_at_ms: i64,
 }
 
@@ -21,7 +22,7 @@ impl Ledger {
                 .fetch_all(pool)
                 .await?
         });
-        let mark = |size_bytes, modified_at_ms| FileMark { size_bytes, modified_at_ms };
+        let mark = |size_bytes: i64, modified_at_ms| FileMark { size_bytes: size_bytes.unsigned_abs(), modified_at_ms };
         Ok(rows.into_iter().map(|(path, size, modified)| (path, mark(size, modified))).collect())
     }
 
@@ -36,7 +37,7 @@ impl Ledger {
             )
             .bind(&user.0)
             .bind(path)
-            .bind(mark.size_bytes)
+            .bind(i64::try_from(mark.size_bytes).unwrap_or(i64::MAX))
             .bind(mark.modified_at_ms)
             .execute(connection)
             .await?;

@@ -93,7 +93,7 @@ fn WaysIn(
             <SampleDataCard arrival=sample load remove/>
         </div>
         <p class="foot quiet">
-            "Prompts and answers are never stored, only what they cost. Nothing leaves this machine."
+            "Prompts and answers are never stored, only what they cost. Tollbridge itself sends nothing to anybody."
             {move || kept.with(|kept| kept.as_ref().map(|kept| format!(" Times are of {}.", kept.time_zone)))}
         </p>
     }

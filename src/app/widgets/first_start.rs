@@ -34,7 +34,7 @@ pub fn FirstStart() -> impl IntoView {
         <section class="first-start">
             <p class="headline">"Nothing is recorded yet. There are four ways in; each takes a minute."</p>
             <ol class="ways">{WAYS.map(way).into_iter().collect_view()}</ol>
-            <p class="quiet">"Prompts and answers are never stored, only what they cost. Nothing leaves this machine."</p>
+            <p class="quiet">"Prompts and answers are never stored, only what they cost. Tollbridge itself sends nothing to anybody."</p>
         </section>
     }
     .into_any()

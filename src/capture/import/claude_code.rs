@@ -4,8 +4,9 @@
 pub mod line;
 pub mod session;
 
-use super::{BATCH_RECORDS, FileStamp, ImportBatch, ImportError, ImportSummary, Outcome, Progress, ReadFiles};
+use super::{BATCH_RECORDS, ImportBatch, ImportError, ImportSummary, Progress, ReadFiles};
 use crate::domain::usage::{UsageRecord, UserId};
+use crate::ledger::{ApplyOutcome, FileMark};
 use serde::{Deserialize, Serialize};
 use session::read_session;
 use std::fs::{File, Metadata};
@@ -58,7 +59,7 @@ pub fn measure_log_folder(path: &Path) -> LogFolder {
     LogFolder {
         path: path.to_owned(),
         files: files.len() as u64,
-        bytes: files.iter().map(|file| file.stamp.size_bytes).sum(),
+        bytes: files.iter().map(|file| file.mark.size_bytes).sum(),
     }
 }
 
@@ -79,7 +80,7 @@ pub async fn import_claude_code<E, Kept>(
     mut on_progress: impl FnMut(Progress),
 ) -> Result<ImportSummary, ImportError<E>>
 where
-    Kept: Future<Output = Result<Vec<Outcome>, E>>,
+    Kept: Future<Output = Result<Vec<ApplyOutcome>, E>>,
 {
     let (sender, mut steps) = mpsc::channel(WAITING_BATCHES);
     let reader = tokio::task::spawn_blocking(move || read_all(&roots, &user, &read_files, sender));
@@ -100,7 +101,7 @@ struct Step {
 
 struct SessionFile {
     path: PathBuf,
-    stamp: FileStamp,
+    mark: FileMark,
 }
 
 /// Sends all new records and returns what it read, without the outcomes, which only the receiver knows.
@@ -108,24 +109,24 @@ fn read_all(roots: &[PathBuf], user: &UserId, read_files: &ReadFiles, steps: mps
     let files = list_session_files(roots);
     let progress = Progress {
         files_total: files.len() as u64,
-        bytes_total: files.iter().map(|file| file.stamp.size_bytes).sum(),
+        bytes_total: files.iter().map(|file| file.mark.size_bytes).sum(),
         ..Progress::default()
     };
     let mut outbox = Outbox { steps, batch: ImportBatch::default(), progress };
     let mut summary = ImportSummary::default();
-    for SessionFile { path, stamp } in files {
+    for SessionFile { path, mark } in files {
         let name = path.to_string_lossy().into_owned();
-        if read_files.get(&name) == Some(&stamp) {
+        if read_files.get(&name) == Some(&mark) {
             summary.files_unchanged += 1;
-            outbox.finish_file(stamp);
+            outbox.finish_file(mark);
             continue;
         }
         match read_file(&path, user, &mut summary, &name, &mut outbox) {
-            // A stamp may only travel behind all records of its file.
-            Ok(()) => outbox.batch.finished_files.push((name, stamp)),
+            // A mark may only travel behind all records of its file.
+            Ok(()) => outbox.batch.finished_files.push((name, mark)),
             Err(error) => summary.add_broken(&name, 0, format!("cannot be read: {}", error.kind())),
         }
-        outbox.finish_file(stamp);
+        outbox.finish_file(mark);
         if outbox.send_if_full().is_break() {
             return summary;
         }
@@ -170,9 +171,9 @@ impl Outbox {
         self.send_if_full()
     }
 
-    fn finish_file(&mut self, stamp: FileStamp) {
+    fn finish_file(&mut self, mark: FileMark) {
         self.progress.files_done += 1;
-        self.progress.bytes_done += stamp.size_bytes;
+        self.progress.bytes_done += mark.size_bytes;
     }
 
     fn send_if_full(&mut self) -> ControlFlow<()> {
@@ -205,14 +206,14 @@ fn session_files_below(root: &Path) -> impl Iterator<Item = SessionFile> {
     WalkDir::new(start).follow_links(true).into_iter().filter_map(Result::ok).filter_map(|entry| {
         let is_log = entry.file_type().is_file() && entry.path().extension().is_some_and(|end| end == "jsonl");
         let metadata = is_log.then(|| entry.metadata().ok()).flatten()?;
-        Some(SessionFile { path: entry.into_path(), stamp: stamp_of(&metadata) })
+        Some(SessionFile { path: entry.into_path(), mark: mark_of(&metadata) })
     })
 }
 
-fn stamp_of(metadata: &Metadata) -> FileStamp {
+fn mark_of(metadata: &Metadata) -> FileMark {
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     let modified_at_ms = modified.and_then(|age| i64::try_from(age.as_millis()).ok()).unwrap_or(0);
-    FileStamp { size_bytes: metadata.len(), modified_at_ms }
+    FileMark { size_bytes: metadata.len(), modified_at_ms }
 }
 
 fn expand_home(path: &str, home: Option<&Path>) -> PathBuf {

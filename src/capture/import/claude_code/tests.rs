@@ -20,23 +20,23 @@ const SESSION_2: &str = "5e551011-0000-4000-8000-000000000002";
 struct KeptCalls(HashMap<String, UsageRecord>);
 
 impl KeptCalls {
-    fn apply(&mut self, record: UsageRecord) -> Outcome {
+    fn apply(&mut self, record: UsageRecord) -> ApplyOutcome {
         if let Some(known) = self.0.get_mut(&record.dedup_key) {
             if record.tokens.output <= known.tokens.output {
-                return Outcome::Duplicate;
+                return ApplyOutcome::Duplicate;
             }
             *known = record;
-            return Outcome::Updated;
+            return ApplyOutcome::Updated;
         }
         let same_message = |known: &&UsageRecord| known.context.message_id == record.context.message_id;
         let known = self.0.values().find(same_message).map(|known| (known.is_sidechain, known.dedup_key.clone()));
         match known {
-            Some(_) if record.is_sidechain => return Outcome::Duplicate,
+            Some(_) if record.is_sidechain => return ApplyOutcome::Duplicate,
             Some((true, key)) => self.0.remove(&key),
             _ => None,
         };
         self.0.insert(record.dedup_key.clone(), record);
-        Outcome::Inserted
+        ApplyOutcome::Inserted
     }
 
     fn tokens(&self) -> TokenCounts {
@@ -243,7 +243,7 @@ async fn unchanged_files_are_passed_over_and_grown_ones_read_again() {
 
 #[tokio::test]
 async fn an_import_stops_when_its_records_cannot_be_kept() {
-    let keep = |_: ImportBatch| async { Err::<Vec<Outcome>, _>("disk full") };
+    let keep = |_: ImportBatch| async { Err::<Vec<ApplyOutcome>, _>("disk full") };
     let root = Path::new(FIXTURES).join("rules");
     let stopped = import_claude_code(vec![root], UserId::owner(), ReadFiles::new(), keep, |_| {}).await;
     assert!(matches!(stopped, Err(ImportError::Keep("disk full"))));
@@ -252,7 +252,8 @@ async fn an_import_stops_when_its_records_cannot_be_kept() {
 #[tokio::test]
 async fn progress_ends_where_it_said_it_would() {
     let mut last = Progress::default();
-    let keep = |batch: ImportBatch| async move { Ok::<_, Infallible>(vec![Outcome::Inserted; batch.records.len()]) };
+    let keep =
+        |batch: ImportBatch| async move { Ok::<_, Infallible>(vec![ApplyOutcome::Inserted; batch.records.len()]) };
     let root = Path::new(FIXTURES).join("rules");
     let size = measure_log_folder(&root);
     let on_progress = |progress| last = progress;
@@ -359,7 +360,7 @@ async fn the_ledger_counts_the_folder_once_however_often_it_is_read() {
     let book = PriceBook::builtin();
     let keep = |batch: ImportBatch| async {
         let applied = recorder::record(&ledger, &book, batch.records).await?;
-        Ok::<_, LedgerError>(applied.iter().map(|applied| outcome_of(applied.outcome)).collect())
+        Ok::<_, LedgerError>(applied.iter().map(|applied| applied.outcome).collect())
     };
     let root = Path::new(FIXTURES).join("rules");
     let mut counts = Vec::new();
@@ -369,12 +370,4 @@ async fn the_ledger_counts_the_folder_once_however_often_it_is_read() {
         counts.push((summary.inserted, summary.updated, summary.duplicates));
     }
     assert_eq!(counts, [(10, 0, 2), (0, 0, 12)]);
-}
-
-fn outcome_of(outcome: ApplyOutcome) -> Outcome {
-    match outcome {
-        ApplyOutcome::Inserted => Outcome::Inserted,
-        ApplyOutcome::Updated => Outcome::Updated,
-        ApplyOutcome::Duplicate => Outcome::Duplicate,
-    }
 }
