@@ -33,6 +33,7 @@ use crate::domain::period::Zone;
 use crate::domain::query::QueryError;
 use db::Db;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, RwLock};
 
 /// The open ledger. Cheap to clone; all clones share the connections.
@@ -43,6 +44,8 @@ pub struct Ledger {
     day_zone: Arc<RwLock<Zone>>,
     versions: live::Versions,
     key_cache: key::KeyCache,
+    /// Grows with every change of a budget in this process.
+    budget_version: Arc<AtomicU64>,
 }
 
 /// What can go wrong with the ledger; `http::error` maps it to a status and a public message.
@@ -86,6 +89,7 @@ impl Ledger {
             day_zone: Arc::new(RwLock::new(*time_zone)),
             versions: live::Versions::default(),
             key_cache: key::KeyCache::default(),
+            budget_version: Arc::default(),
         };
         match ledger.setting(setting::TIME_ZONE).await? {
             Some(name) if name == time_zone.name() => {}

@@ -1,6 +1,10 @@
 //! Budgets: a limit per calendar month, its thresholds, and where the spend stands against it. A period's spend is a
 //! query on the ledger; nothing is ever reset (invariant 7).
 
+mod named;
+
+pub use named::{BudgetPeriod, BudgetScope, CallScope, DEFAULT_BUDGET, NamedBudget, Raise};
+
 use super::forecast::Forecast;
 use super::money::{NanoUsd, format_cost};
 use super::period::{Zone, month_of};
@@ -23,6 +27,19 @@ pub struct Budget {
     pub thresholds: [u32; 3],
     /// IANA zone in which the month begins and ends.
     pub time_zone: String,
+    #[serde(default)]
+    pub at_limit: AtLimit,
+}
+
+/// What happens to the calls that pass the gateway when the limit is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AtLimit {
+    /// They go on.
+    #[default]
+    Notify,
+    /// They are refused until the period ends.
+    Block,
 }
 
 /// Where the running month stands. Amounts are whole cents for the brief's front end, exact ones beside them.
@@ -81,20 +98,46 @@ pub struct BudgetAlert {
 impl Budget {
     /// What holds until a user sets something else.
     pub fn default_in(zone: &Zone) -> Self {
-        Self { monthly_limit: DEFAULT_LIMIT, thresholds: DEFAULT_THRESHOLDS, time_zone: zone.name().into() }
+        Self {
+            monthly_limit: DEFAULT_LIMIT,
+            thresholds: DEFAULT_THRESHOLDS,
+            time_zone: zone.name().into(),
+            at_limit: AtLimit::default(),
+        }
     }
 
-    /// A budget as a form or the API sends it. The error names the field as the API does: `monthlyLimitCents`,
+    /// A budget as a form or the API sends it, which only tells at its limit. The error names the field as the API does: `monthlyLimitCents`,
     /// `alertThreshold1` to `alertThreshold3`, `timeZone`.
     pub fn parse(monthly_limit_cents: i64, thresholds: [i64; 3], time_zone: &str) -> Result<Self, QueryError> {
         let zone = Zone::parse(time_zone).map_err(|error| QueryError { field: "timeZone", ..error })?;
         let (monthly_limit, thresholds) = parse_limits(monthly_limit_cents, thresholds)?;
-        Ok(Self { monthly_limit, thresholds, time_zone: zone.name().into() })
+        Ok(Self { monthly_limit, thresholds, time_zone: zone.name().into(), at_limit: AtLimit::default() })
+    }
+
+    pub fn with_at_limit(self, at_limit: AtLimit) -> Self {
+        Self { at_limit, ..self }
     }
 
     /// The zone its month is cut in. UTC should the name be none any more.
     pub fn zone(&self) -> Zone {
         Zone::parse(&self.time_zone).unwrap_or(Zone::UTC)
+    }
+}
+
+impl AtLimit {
+    pub const ALL: [Self; 2] = [Self::Notify, Self::Block];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Notify => "notify",
+            Self::Block => "block",
+        }
+    }
+
+    /// The error names the field as the API does: `atLimit`.
+    pub fn parse(name: &str) -> Result<Self, QueryError> {
+        let found = Self::ALL.into_iter().find(|at_limit| at_limit.name() == name);
+        found.ok_or_else(|| QueryError::new("atLimit", "must be notify or block"))
     }
 }
 

@@ -175,6 +175,13 @@ pub fn month_with(zone: &Zone, date: NaiveDate) -> Month {
     Month { first, last: next - Days::new(1), interval }
 }
 
+/// The week that now is in, from Monday to Sunday.
+pub fn week_of(zone: &Zone, now_ms: i64) -> Interval {
+    let today = local_date(zone, now_ms);
+    let monday = today - Days::new(u64::from(today.weekday().num_days_from_monday()));
+    Interval { start_ms: start_of_day(zone, monday), end_ms: start_of_day(zone, monday + Days::new(7)) }
+}
+
 /// The day on the zone's calendar.
 pub fn local_date(zone: &Zone, ms: i64) -> NaiveDate {
     zone.local(ms).date_naive()

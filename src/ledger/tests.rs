@@ -2,6 +2,7 @@
 //! second half is left out, unless `TOLLBRIDGE_TEST_ALL` says that nothing may be.
 
 mod apply;
+mod budget;
 mod key;
 mod live;
 mod schema;
