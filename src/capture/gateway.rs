@@ -8,8 +8,10 @@
 //! - Headers pass, but for a list of those that do not (`headers`). Answers of calls carry one of ours.
 //! - One request of a client is one request to the provider: no retry, no redirect (`upstream`).
 //! - Reading is done in passing (`request_scan`, `meter`), and if it fails the bytes go on.
+//! - Where a budget blocks, a call passes if it still fits (`allowance`, `refusal`); nothing else is ever held back.
 //! - A call is recorded once, however it ends (`call`). Prompts, answers and provider keys are not recorded at all.
 
+mod allowance;
 mod answer_body;
 mod attribution;
 mod batch;
@@ -19,6 +21,7 @@ mod endpoint;
 mod error;
 mod headers;
 mod meter;
+mod refusal;
 mod request_body;
 mod request_scan;
 mod upstream;
@@ -27,10 +30,11 @@ pub use credential::ProviderKey;
 pub use error::GatewayError;
 pub use upstream::{UpstreamUrl, UpstreamUrlError};
 
-use crate::capture::recorder::Recorder;
+use crate::capture::recorder::{CallStart, Recorder};
 use crate::domain::api_key::{KeyScope, KeyText};
 use crate::domain::usage::UserId;
 use crate::ledger::{Ledger, LedgerError};
+use allowance::Allowance;
 use answer_body::{AnswerBody, Reader, Silence};
 use axum::body::Body;
 use axum::extract::Request;
@@ -42,13 +46,17 @@ use credential::{Caller, Credential};
 use endpoint::{Endpoint, Unknown, Watch};
 use hyper::body::Incoming;
 use meter::Meter;
-use request_body::{RequestBody, RequestLimits};
+use refusal::Refusal;
+use request_body::{Decision, RequestBody, RequestLimits};
 use std::sync::Arc;
 use std::time::Duration;
 use upstream::UpstreamClient;
 
 /// A page of a thousand batches has about 600 KiB.
 const MAX_BATCHES_BYTES: usize = 16 * 1024 * 1024;
+
+/// Up to here, a budget is asked before the provider is; a larger request streams, all but its last frame.
+const DECIDED_FIRST_BYTES: u64 = 256 * 1024;
 
 /// The gateway of this server. Cheap to clone.
 #[derive(Clone)]
@@ -81,6 +89,7 @@ struct Shared {
     client: UpstreamClient,
     ledger: Ledger,
     recorder: Recorder,
+    allowance: Allowance,
 }
 
 /// A request that may pass.
@@ -112,7 +121,8 @@ impl Gateway {
     /// The cryptography of this build cannot do TLS.
     pub fn new(options: GatewayOptions, ledger: Ledger, recorder: Recorder) -> Result<Self, rustls::Error> {
         let client = upstream::client(options.limits.connect)?;
-        Ok(Self(Arc::new(Shared { options, client, ledger, recorder })))
+        let allowance = Allowance::new(ledger.clone(), recorder.clone());
+        Ok(Self(Arc::new(Shared { options, client, ledger, recorder, allowance })))
     }
 
     /// Passes a request on to the provider, and its answer back. `now_ms` is the time of the call in UTC milliseconds.
@@ -173,9 +183,30 @@ impl Gateway {
             // Nothing was asked of the provider.
             return error.answer(None);
         }
+        let shared = &self.0;
         let context = attribution::from_headers(&admitted.headers);
-        let mut call = Call::new(self.0.recorder.clone(), &admitted.caller, admitted.now_ms, context, body.notes());
-        call.note_start().await;
+        let scope = allowance::scope_of(&admitted.caller, context.project.as_deref());
+        let (recorder, allowance) = (shared.recorder.clone(), shared.allowance.clone());
+        let mut call = Call::new(recorder, allowance, &admitted.caller, admitted.now_ms, context, body.notes());
+        if shared.allowance.may_block(&scope, admitted.now_ms).await {
+            shared.allowance.hold(call.id(), scope, admitted.now_ms);
+            let decision = self.decision(&call, &body, admitted.now_ms);
+            match body.gather(DECIDED_FIRST_BYTES).await {
+                Ok(true) => {
+                    if let Err(refusal) = decision.await {
+                        return self.refuse(call, &refusal);
+                    }
+                }
+                Ok(false) => body.decide_at_end(decision),
+                Err(error) => {
+                    call.withdraw();
+                    return error.answer(None);
+                }
+            }
+        } else {
+            call.note_start().await;
+        }
+        let notes = body.notes();
         match self.ask(&admitted, parts, body).await {
             Ok((mut answered, body)) => {
                 if let Ok(id) = HeaderValue::from_str(call.id()) {
@@ -185,11 +216,34 @@ impl Gateway {
                 let meter = Meter::of_answer(answered.status, &answered.headers);
                 self.answer(answered, body, Reader::Call(Box::new(call), meter))
             }
-            Err(error) => {
-                call.end(Ending::Failed(error.recorded_as()));
-                error.answer(Some(call.id()))
-            }
+            Err(error) => match notes.refusal() {
+                Some(refusal) => self.refuse(call, &refusal),
+                None => {
+                    call.end(Ending::Failed(error.recorded_as()));
+                    error.answer(Some(call.id()))
+                }
+            },
         }
+    }
+
+    /// Reserves what the call may cost, once all of its request is known, and then writes down that it starts.
+    fn decision(&self, call: &Call, body: &RequestBody, now_ms: i64) -> Decision {
+        let (allowance, recorder) = (self.0.allowance.clone(), self.0.recorder.clone());
+        let (start, notes) = (call.start_now(), body.notes());
+        Box::pin(async move {
+            let fields = notes.fields();
+            allowance.reserve(&start.call_id, &fields, notes.bytes(), now_ms).await?;
+            let model_requested = fields.model.as_deref().and_then(attribution::clean).unwrap_or(start.model_requested);
+            recorder.start(CallStart { model_requested, ..start }).await;
+            Ok(())
+        })
+    }
+
+    fn refuse(&self, call: Call, refusal: &Refusal) -> Response<Body> {
+        tracing::info!(call_id = call.id(), message = refusal.message, "a budget refused a call");
+        let response = refusal.answer(call.id());
+        call.withdraw();
+        response
     }
 
     async fn pass_other(

@@ -20,7 +20,7 @@ use crate::ledger::spool::{FrameKind, SpoolFile};
 use crate::ledger::{Applied, Ledger, LedgerError};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -58,8 +58,12 @@ struct Shared {
     queue: FrameQueue,
     counters: Arc<Counters>,
     now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
+    recorded: RecordedListener,
     tasks: Mutex<Option<Tasks>>,
 }
+
+/// Who is told which calls the ledger has taken from the spool.
+pub(in crate::capture) type RecordedListener = Arc<OnceLock<Box<dyn Fn(&[&str]) + Send + Sync>>>;
 
 struct Tasks {
     stop_writing: watch::Sender<bool>,
@@ -83,8 +87,14 @@ impl Recorder {
         let (queue, queued) = frame_queue(options.queue_max_bytes);
         let has_written = Arc::new(Notify::new());
         let (stop_writing, stop_draining) = (watch::Sender::new(false), watch::Sender::new(false));
-        let drain =
-            Drain { file: file.clone(), ledger: ledger.clone(), prices: prices.clone(), counters: counters.clone() };
+        let recorded = RecordedListener::default();
+        let drain = Drain {
+            file: file.clone(),
+            ledger: ledger.clone(),
+            prices: prices.clone(),
+            counters: counters.clone(),
+            recorded: recorded.clone(),
+        };
         let tasks = Tasks {
             writer: tokio::spawn(write_frames(
                 queued,
@@ -105,7 +115,7 @@ impl Recorder {
         };
         let now_ms = options.now_ms;
         let tasks = Mutex::new(Some(tasks));
-        Ok(Self { shared: Arc::new(Shared { ledger, prices, file, queue, counters, now_ms, tasks }) })
+        Ok(Self { shared: Arc::new(Shared { ledger, prices, file, queue, counters, now_ms, recorded, tasks }) })
     }
 
     /// Writes down that a call is about to be sent. Afterwards a crash cannot lose it. Waits two milliseconds at most;
@@ -148,6 +158,16 @@ impl Recorder {
     /// on disk; on an error none of the failing batch is, and all can be sent again.
     pub async fn record(&self, records: Vec<UsageRecord>) -> Result<Vec<Applied>, LedgerError> {
         record(&self.shared.ledger, &self.shared.prices, records).await
+    }
+
+    /// Tells the ids of calls as soon as the ledger has them; not those that it refuses. The first listener stays.
+    pub fn tell_recorded(&self, listener: impl Fn(&[&str]) + Send + Sync + 'static) {
+        self.shared.recorded.set(Box::new(listener)).ok();
+    }
+
+    /// What calls are priced by.
+    pub fn prices(&self) -> &PriceBook {
+        &self.shared.prices
     }
 
     pub fn health(&self) -> RecorderHealth {

@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tollbridge::capture::gateway::{Gateway, GatewayLimits, GatewayOptions, ProviderKey, UpstreamUrl};
 use tollbridge::capture::import::job::ImportJobs;
+use tollbridge::capture::recorder::Recorder;
 use tollbridge::config::Config;
 use tollbridge::domain::price::PriceBook;
 use tollbridge::domain::usage::{Scope, UsageEvent};
@@ -20,8 +21,9 @@ use tollbridge::ledger::{EventFilter, Ledger};
 pub struct GatewayServer {
     pub address: SocketAddr,
     pub ledger: Ledger,
+    pub recorder: Recorder,
     _stop: oneshot::Sender<()>,
-    _folder: TempDir,
+    _folder: Arc<TempDir>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,12 +50,16 @@ impl GatewayServer {
     }
 
     pub async fn with(upstream: &str, setup: Setup) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::at(Arc::new(tempfile::tempdir().unwrap()), upstream, setup, Clock::System).await
+    }
+
+    /// On the data of that folder, at the time of that clock.
+    pub async fn at(folder: Arc<TempDir>, upstream: &str, setup: Setup, clock: Clock) -> Self {
         let text = include_str!("../../Leptos.toml").replace("time_zone = \"\"", "time_zone = \"UTC\"");
         let mut config = Config::from_text(&text, None, []).unwrap();
         config.settings.server.data_dir = folder.path().to_owned();
         let ledger = Ledger::open(config.database_url().reveal(), &config.zone().unwrap()).await.unwrap();
-        let (prices, clock) = (PriceBook::builtin(), Clock::System);
+        let prices = PriceBook::builtin();
         let recorder = open_recorder(&config, &ledger, &prices, &clock).await.unwrap();
         let options = GatewayOptions {
             upstream: UpstreamUrl::parse(upstream).unwrap(),
@@ -63,7 +69,7 @@ impl GatewayServer {
         let state = AppState {
             gateway: Gateway::new(options, ledger.clone(), recorder.clone()).unwrap(),
             ledger: ledger.clone(),
-            recorder,
+            recorder: recorder.clone(),
             listeners: Listeners::default(),
             prices,
             clock,
@@ -78,7 +84,13 @@ impl GatewayServer {
             stopped.await.ok();
         };
         tokio::spawn(tollbridge::http::serve(listener, shutdown, state));
-        Self { address, ledger, _stop: stop, _folder: folder }
+        Self { address, ledger, recorder, _stop: stop, _folder: folder }
+    }
+
+    /// Ends as a server does that is told to.
+    pub async fn stop(self) {
+        self.recorder.close().await;
+        self.ledger.close().await;
     }
 
     pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {

@@ -1,6 +1,7 @@
 //! A call under way: what becomes its event. However it ends, finished, refused, broken off or dropped by a client that
 //! went away, it is recorded once.
 
+use super::allowance::Allowance;
 use super::attribution::{self, clean};
 use super::credential::Caller;
 use super::request_body::RequestNotes;
@@ -20,6 +21,7 @@ const MAX_USAGE_JSON_BYTES: usize = 16 * 1024;
 /// Dropped without an end, it ends as one whose client hung up: that is what drops a call.
 pub struct Call {
     recorder: Recorder,
+    allowance: Allowance,
     start: CallStart,
     began: Instant,
     notes: RequestNotes,
@@ -45,7 +47,14 @@ pub enum Ending {
 }
 
 impl Call {
-    pub fn new(recorder: Recorder, caller: &Caller, now_ms: i64, context: CallContext, notes: RequestNotes) -> Self {
+    pub fn new(
+        recorder: Recorder,
+        allowance: Allowance,
+        caller: &Caller,
+        now_ms: i64,
+        context: CallContext,
+        notes: RequestNotes,
+    ) -> Self {
         let start = CallStart {
             call_id: uuid::Uuid::now_v7().to_string(),
             user_id: caller.user_id.clone(),
@@ -58,6 +67,7 @@ impl Call {
         };
         Self {
             recorder,
+            allowance,
             start,
             began: Instant::now(),
             notes,
@@ -77,7 +87,18 @@ impl Call {
 
     /// Writes down that the call is about to be sent. Waits two milliseconds at most.
     pub async fn note_start(&self) {
-        self.recorder.start(CallStart { context: self.context(), ..self.start.clone() }).await;
+        self.recorder.start(self.start_now()).await;
+    }
+
+    /// What is known of the call before its answer.
+    pub fn start_now(&self) -> CallStart {
+        CallStart { model_requested: requested_model(&self.notes), context: self.context(), ..self.start.clone() }
+    }
+
+    /// A budget refused the call before all of it was sent, so nobody was asked anything and there is nothing to record.
+    pub fn withdraw(mut self) {
+        self.has_ended = true;
+        self.allowance.release(self.id());
     }
 
     pub fn note_answer(&mut self, status: StatusCode, headers: &HeaderMap) {
@@ -104,6 +125,7 @@ impl Call {
         if !std::mem::replace(&mut self.has_ended, true) {
             let records = self.records(ending);
             tracing::debug!(call_id = self.id(), status = self.status_code, ?ending, "a call ended");
+            self.allowance.settle(self.id(), &records);
             self.recorder.end_with_parts(self.id(), &records);
         }
     }

@@ -33,6 +33,9 @@ pub enum GatewayError {
     RequestTimeout,
     #[error("the request broke off")]
     RequestBrokeOff,
+    /// What the client is told is the refusal that goes with it.
+    #[error("a spend limit is reached")]
+    SpendLimit,
     #[error("Tollbridge cannot reach the provider")]
     Unreachable,
     #[error("the provider did not answer in time")]
@@ -49,6 +52,7 @@ impl GatewayError {
             Self::CrossSite | Self::KeyWithoutScope => StatusCode::FORBIDDEN,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::SpendLimit => StatusCode::TOO_MANY_REQUESTS,
             Self::KeysUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreachable => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
@@ -63,6 +67,7 @@ impl GatewayError {
             Self::KeyMissing | Self::KeyUnknown | Self::NoProviderKey => "authentication_error",
             Self::CrossSite | Self::KeyWithoutScope => "permission_error",
             Self::TooLarge => "request_too_large",
+            Self::SpendLimit => "billing_error",
             Self::RequestTimeout | Self::UpstreamTimeout => "timeout_error",
             Self::KeysUnavailable | Self::Unreachable => "api_error",
         }

@@ -2,9 +2,11 @@
 //! kind of call it is.
 
 use super::error::GatewayError;
+use super::refusal::Refusal;
 use super::request_scan::{RequestFields, RequestScan};
 use axum::body::{Body, Bytes};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,13 +22,23 @@ pub struct RequestNotes(Arc<Mutex<Notes>>);
 struct Notes {
     scan: RequestScan,
     failure: Option<GatewayError>,
+    refusal: Option<Refusal>,
+    /// How many bytes came so far.
+    bytes: u64,
 }
+
+/// What has to be decided once all of the request has come, and before its last frame goes on.
+pub type Decision = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>;
 
 /// The body, in the frames in which it came.
 pub struct RequestBody {
     body: Body,
-    /// Came before the provider was asked, and is given out first.
-    first: Option<Frame<Bytes>>,
+    /// Came before the provider was asked, or is held back; given out first.
+    ahead: VecDeque<Frame<Bytes>>,
+    /// No more will come.
+    has_ended: bool,
+    /// While there is one, the last frame stays here: without it the request is not complete.
+    decision: Option<Decision>,
     /// How many bytes may still come.
     remaining: u64,
     is_readable: bool,
@@ -50,6 +62,15 @@ impl RequestNotes {
         self.lock().scan.fields().clone()
     }
 
+    pub fn bytes(&self) -> u64 {
+        self.lock().bytes
+    }
+
+    /// Why the rest of the body was not sent, if a budget refused it.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.lock().refusal.clone()
+    }
+
     /// Why the body could not be sent, if it was the client's doing.
     pub fn failure(&self) -> Option<GatewayError> {
         self.lock().failure
@@ -64,7 +85,9 @@ impl RequestBody {
     pub fn new(body: Body, limits: RequestLimits) -> Self {
         Self {
             body,
-            first: None,
+            ahead: VecDeque::new(),
+            has_ended: false,
+            decision: None,
             remaining: limits.bytes,
             is_readable: limits.is_readable,
             notes: RequestNotes::default(),
@@ -80,15 +103,69 @@ impl RequestBody {
 
     /// Waits for the first bytes, so that the model is mostly known before the provider is asked.
     pub async fn wait_for_first(&mut self) -> Result<(), GatewayError> {
-        if HttpBody::is_end_stream(&*self) {
-            return Ok(());
-        }
-        match std::future::poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await {
-            Some(Ok(frame)) => self.first = Some(frame),
-            Some(Err(error)) => return Err(error),
-            None => {}
+        if self.ahead.is_empty() && !self.has_ended && !self.body.is_end_stream() {
+            std::future::poll_fn(|cx| self.poll_ahead(cx)).await?;
         }
         Ok(())
+    }
+
+    /// Reads on up to so many bytes, and says whether that was all of the request.
+    pub async fn gather(&mut self, max_bytes: u64) -> Result<bool, GatewayError> {
+        while !self.has_ended && !self.body.is_end_stream() {
+            if self.notes.bytes() > max_bytes {
+                return Ok(false);
+            }
+            std::future::poll_fn(|cx| self.poll_ahead(cx)).await?;
+        }
+        Ok(true)
+    }
+
+    /// Holds the last frame back until this is decided; refused, the body breaks off without it.
+    pub fn decide_at_end(&mut self, decision: Decision) {
+        self.decision = Some(decision);
+    }
+
+    /// Puts the next frame, if one comes, behind those that wait.
+    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), GatewayError>> {
+        match ready!(self.poll_body(cx)) {
+            Some(frame) => self.ahead.push_back(frame?),
+            None => self.has_ended = true,
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, GatewayError>>> {
+        let Poll::Ready(next) = Pin::new(&mut self.body).poll_frame(cx) else {
+            ready!(self.poll_pause(cx));
+            return Poll::Ready(Some(Err(self.fail(GatewayError::RequestTimeout))));
+        };
+        self.is_waiting = false;
+        Poll::Ready(match next {
+            Some(Ok(frame)) => match frame.data_ref().map_or(Ok(()), |data| self.take_in(data)) {
+                Ok(()) => Some(Ok(frame)),
+                Err(error) => Some(Err(error)),
+            },
+            Some(Err(_)) => Some(Err(self.fail(GatewayError::RequestBrokeOff))),
+            None => None,
+        })
+    }
+
+    /// Reads one frame ahead, so that there is always one left to hold back, and decides when the end has come.
+    fn poll_decision(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), GatewayError>> {
+        while self.decision.is_some() && self.ahead.len() < 2 {
+            if !self.has_ended && !self.body.is_end_stream() {
+                ready!(self.poll_ahead(cx))?;
+                continue;
+            }
+            let Some(decision) = &mut self.decision else { break };
+            let decided = ready!(decision.as_mut().poll(cx));
+            self.decision = None;
+            if let Err(refusal) = decided {
+                self.notes.lock().refusal = Some(refusal);
+                return Poll::Ready(Err(self.fail(GatewayError::SpendLimit)));
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn take_in(&mut self, data: &Bytes) -> Result<(), GatewayError> {
@@ -96,8 +173,10 @@ impl RequestBody {
             Some(remaining) => self.remaining = remaining,
             None => return Err(self.fail(GatewayError::TooLarge)),
         }
+        let mut notes = self.notes.lock();
+        notes.bytes += data.len() as u64;
         if self.is_readable {
-            self.notes.lock().scan.push(data);
+            notes.scan.push(data);
         }
         Ok(())
     }
@@ -123,30 +202,22 @@ impl HttpBody for RequestBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, GatewayError>>> {
         let this = self.get_mut();
-        if let Some(first) = this.first.take() {
-            return Poll::Ready(Some(Ok(first)));
+        if let Err(error) = ready!(this.poll_decision(cx)) {
+            return Poll::Ready(Some(Err(error)));
         }
-        let Poll::Ready(next) = Pin::new(&mut this.body).poll_frame(cx) else {
-            ready!(this.poll_pause(cx));
-            return Poll::Ready(Some(Err(this.fail(GatewayError::RequestTimeout))));
-        };
-        this.is_waiting = false;
-        Poll::Ready(match next {
-            Some(Ok(frame)) => match frame.data_ref().map_or(Ok(()), |data| this.take_in(data)) {
-                Ok(()) => Some(Ok(frame)),
-                Err(error) => Some(Err(error)),
-            },
-            Some(Err(_)) => Some(Err(this.fail(GatewayError::RequestBrokeOff))),
-            None => None,
-        })
+        match this.ahead.pop_front() {
+            Some(frame) => Poll::Ready(Some(Ok(frame))),
+            None if this.has_ended => Poll::Ready(None),
+            None => this.poll_body(cx),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_none() && self.body.is_end_stream()
+        self.ahead.is_empty() && self.decision.is_none() && (self.has_ended || self.body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        let waiting = self.first.as_ref().and_then(Frame::data_ref).map_or(0, |data| data.len() as u64);
+        let waiting = self.ahead.iter().filter_map(Frame::data_ref).map(|data| data.len() as u64).sum::<u64>();
         let rest = self.body.size_hint();
         let mut hint = SizeHint::new();
         hint.set_lower(rest.lower() + waiting);

@@ -3,7 +3,7 @@
 
 use super::ended_records;
 use crate::capture::recorder::counters::Counters;
-use crate::capture::recorder::to_event;
+use crate::capture::recorder::{RecordedListener, to_event};
 use crate::domain::price::PriceBook;
 use crate::domain::usage::UsageEvent;
 use crate::ledger::spool::{SpoolFile, StoredFrame};
@@ -26,6 +26,7 @@ pub(in crate::capture) struct Drain {
     pub ledger: Ledger,
     pub prices: Arc<PriceBook>,
     pub counters: Arc<Counters>,
+    pub recorded: RecordedListener,
 }
 
 impl Drain {
@@ -128,6 +129,9 @@ impl Drain {
 
     async fn forget(&self, frames: &[&StoredFrame]) {
         let call_ids: Vec<&str> = frames.iter().map(|stored| stored.frame.call_id.as_str()).collect();
+        if let Some(listener) = self.recorded.get() {
+            listener(&call_ids);
+        }
         // What stays is handed over once more at the next start, and known there.
         if let Err(error) = self.file.forget(&call_ids).await {
             self.counters.note_error("recorded calls could not be taken out of the spool", &error);

@@ -1,0 +1,63 @@
+//! What a client is told when a budget refuses its call: in the words and headers by which Claude Code knows a spend limit
+//! and stops instead of trying again.
+
+use crate::domain::budget::{BudgetScope, NamedBudget};
+use crate::domain::money::NanoUsd;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use chrono::DateTime;
+use serde::Serialize;
+
+/// Which budget has no room for a call, and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub message: String,
+    pub retry_after_s: i64,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: &'static str,
+    error: Error<'a>,
+    request_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    r#type: &'static str,
+    message: &'a str,
+}
+
+impl Refusal {
+    /// `most` is what the call may cost at most.
+    pub fn new(budget: &NamedBudget, spent: NanoUsd, reserved: NanoUsd, most: NanoUsd, now_ms: i64) -> Self {
+        let ends_ms = budget.interval_at(now_ms).end_ms;
+        let resets = DateTime::from_timestamp_millis(ends_ms).unwrap_or_default().format("%Y-%m-%d %H:%M UTC");
+        let of_model = budget.model.as_ref().map(|model| format!(", {model} only")).unwrap_or_default();
+        let scope = match &budget.scope {
+            BudgetScope::User => "all calls".into(),
+            scope => scope.words(),
+        };
+        let message = format!(
+            "spend limit reached ({}; resets {resets}). {} ({scope}{of_model}): {spent} of {} spent, {reserved} held by \
+             calls under way; this call may cost up to {most}.",
+            budget.period.adverb(),
+            budget.name,
+            budget.limit_at(now_ms),
+        );
+        Self { message, retry_after_s: (ends_ms.saturating_sub(now_ms) + 999) / 1_000 }
+    }
+
+    pub fn answer(&self, call_id: &str) -> Response {
+        let error = Error { r#type: "billing_error", message: &self.message };
+        let body = serde_json::to_string(&Body { r#type: "error", error, request_id: call_id }).unwrap_or_default();
+        let headers = [
+            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            (RETRY_AFTER, HeaderValue::from(self.retry_after_s.max(1))),
+        ];
+        let mut response = (StatusCode::TOO_MANY_REQUESTS, headers, body).into_response();
+        response.headers_mut().insert("x-should-retry", HeaderValue::from_static("false"));
+        response
+    }
+}

@@ -1,0 +1,229 @@
+//! Budgets that block: what is refused, in which words, and that no interleaving overspends.
+
+use super::answers::REQUEST;
+use super::fake_provider::{FakeProvider, Step, json_answer};
+use super::gateway_server::{Answer, GatewayServer, Setup, read_answer, request};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tollbridge::domain::budget::{AtLimit, Budget, BudgetPeriod, BudgetScope, NamedBudget};
+use tollbridge::domain::money::NanoUsd;
+use tollbridge::domain::period::Zone;
+use tollbridge::domain::usage::{Scope, UserId};
+use tollbridge::http::state::Clock;
+
+/// 18 November 2026, 12:00 UTC.
+const NOON_MS: i64 = 1_795_003_200_000;
+/// 1,024 tokens of output at $15 and the 95 bytes of [`REQUEST`] as 32 tokens written to the cache at $3.75 per million.
+const RESERVED: NanoUsd = NanoUsd(15_480_000);
+/// What the answer costs.
+const COST: NanoUsd = NanoUsd(10_500_000);
+
+fn daily(limit: NanoUsd) -> NamedBudget {
+    NamedBudget {
+        id: "daily".into(),
+        name: "Daily".into(),
+        period: BudgetPeriod::Day,
+        limit,
+        at_limit: AtLimit::Block,
+        ..NamedBudget::of_default(&UserId::owner(), &Budget::default_in(&Zone::UTC))
+    }
+}
+
+async fn server_with(provider: &FakeProvider, budget: &NamedBudget) -> GatewayServer {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let clock = Clock::fixed_at(NOON_MS);
+    let server = GatewayServer::at(folder, &provider.url(), Setup::default(), clock).await;
+    server.ledger.save_named_budget(budget, NOON_MS).await.unwrap();
+    server
+}
+
+async fn ask(server: &GatewayServer) -> Answer {
+    server.post("/v1/messages", &[], REQUEST).await
+}
+
+/// A request of more than the gateway takes in before it asks the provider, with its model at the end.
+fn large_request() -> String {
+    let prompt = "x".repeat(600_000);
+    format!(
+        r#"{{"messages":[{{"role":"user","content":"{prompt}"}}],"max_tokens":8,"model":"claude-sonnet-4-20250514"}}"#
+    )
+}
+
+#[tokio::test]
+async fn a_refusal_says_exactly_what_and_until_when() {
+    let provider = FakeProvider::start().await;
+    let server = server_with(&provider, &daily(NanoUsd(15_479_999))).await;
+    let refused = ask(&server).await;
+    assert_eq!(refused.status, 429);
+    assert_eq!(refused.header("x-should-retry"), Some("false"));
+    assert_eq!(refused.header("retry-after"), Some("43200"));
+    assert_eq!(refused.header("content-type"), Some("application/json"));
+    let body: serde_json::Value = serde_json::from_slice(&refused.body).unwrap();
+    let id = body["request_id"].as_str().unwrap();
+    let message = body["error"]["message"].as_str().unwrap();
+    assert!(message.starts_with("spend limit reached (daily; resets 2026-11-19 00:00 UTC). Daily (all calls): "), "{message}");
+    let expected = format!(
+        r#"{{"type":"error","error":{{"type":"billing_error","message":"{message}"}},"request_id":"{id}"}}"#
+    );
+    assert_eq!(refused.text(), expected);
+    assert!(provider.seen().is_empty(), "the provider was not asked");
+    server.events(0).await;
+}
+
+#[tokio::test]
+async fn a_call_that_just_fits_passes() {
+    let provider = FakeProvider::start().await;
+    let server = server_with(&provider, &daily(RESERVED)).await;
+    assert_eq!(ask(&server).await.status, 200);
+    assert_eq!(server.event().await.cost, Some(COST));
+    assert_eq!(ask(&server).await.status, 429, "what is left is less than it may cost");
+}
+
+#[tokio::test]
+async fn a_thousand_calls_at_once_do_not_overspend() {
+    let provider = FakeProvider::start().await;
+    let limit = NanoUsd(1_000_000_000);
+    let server = Arc::new(server_with(&provider, &daily(limit)).await);
+    let calls: Vec<_> = (0..1_000)
+        .map(|_| {
+            let server = server.clone();
+            tokio::spawn(async move { ask(&server).await.status })
+        })
+        .collect();
+    let mut passed = 0;
+    for call in calls {
+        match call.await.unwrap() {
+            200 => passed += 1,
+            429 => {}
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!(provider.seen().len(), passed, "a refused call never reaches the provider");
+    assert!(passed >= 64, "as many as could be reserved at once: {passed}");
+    server.recorder.drained().await;
+    let budget = daily(limit);
+    let spent = server.ledger.spent_of(&budget, budget.interval_at(NOON_MS)).await.unwrap();
+    assert_eq!(spent, NanoUsd(COST.0 * passed as i64));
+    assert!(spent <= limit, "{spent}");
+}
+
+#[tokio::test]
+async fn a_reservation_ends_with_its_call() {
+    let provider = FakeProvider::start().await;
+    let server = server_with(&provider, &daily(RESERVED)).await;
+    let free = r#"{"type":"error","error":{"type":"overloaded_error","message":"busy"}}"#;
+    provider.play(vec![Step::Send(json_answer(529, &[], free))]);
+    assert_eq!(ask(&server).await.status, 529);
+    provider.play(vec![Step::Reset]);
+    assert_eq!(ask(&server).await.status, 502);
+    // One that hangs holds all that there is, until its client hangs up.
+    provider.play(vec![Step::Hang]);
+    let hanging = server.begin("/v1/messages", &[], REQUEST).await;
+    while provider.seen().len() < 3 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(ask(&server).await.status, 429);
+    drop(hanging);
+    provider.hung_up().await;
+    server.events(3).await;
+    assert_eq!(ask(&server).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_large_request_that_is_refused_never_arrives_whole() {
+    let provider = FakeProvider::start().await;
+    let server = server_with(&provider, &daily(NanoUsd(100_000_000))).await;
+    // 200,000 tokens may cost $0.75, so it is refused, whichever way it is framed.
+    let body = large_request();
+    let refused = server.post("/v1/messages", &[], &body).await;
+    assert_eq!((refused.status, refused.error_type().as_str()), (429, "billing_error"));
+    assert_eq!(post_chunked(&server, &body).await.status, 429);
+    assert!(provider.seen().is_empty());
+    server.events(0).await;
+    assert_eq!(ask(&server).await.status, 200, "nothing is held for what was refused");
+}
+
+#[tokio::test]
+async fn a_large_request_that_fits_arrives_as_it_was() {
+    let provider = FakeProvider::start().await;
+    let server = server_with(&provider, &daily(NanoUsd(10_000_000_000))).await;
+    let body = large_request();
+    assert_eq!(server.post("/v1/messages", &[], &body).await.status, 200);
+    assert_eq!(post_chunked(&server, &body).await.status, 200);
+    assert!(provider.seen().iter().all(|seen| seen.body == body.as_bytes()));
+    assert_eq!(server.events(2).await[0].record.model, "claude-sonnet-4-20250514");
+}
+
+#[tokio::test]
+async fn what_is_free_passes_when_nothing_is_left() {
+    let provider = FakeProvider::start().await;
+    let server = server_with(&provider, &daily(NanoUsd(10_000_000))).await;
+    assert_eq!(ask(&server).await.status, 429);
+    assert_eq!(server.post("/v1/messages/count_tokens", &[], REQUEST).await.status, 200);
+    assert_eq!(server.get("/v1/models", &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_next_period_opens_by_itself_and_a_limit_that_only_tells_never_blocks() {
+    let provider = FakeProvider::start().await;
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let clock = Clock::fixed_at(NOON_MS);
+    let server = GatewayServer::at(folder, &provider.url(), Setup::default(), clock.clone()).await;
+    let budget = daily(RESERVED);
+    server.ledger.save_named_budget(&budget, NOON_MS).await.unwrap();
+    assert_eq!(ask(&server).await.status, 200);
+    assert_eq!(ask(&server).await.status, 429);
+    let Clock::Fixed(now_ms) = &clock else { unreachable!() };
+    now_ms.store(budget.interval_at(NOON_MS).end_ms, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(ask(&server).await.status, 200, "a new day");
+    assert_eq!(ask(&server).await.status, 429);
+    let tells = NamedBudget { at_limit: AtLimit::Notify, ..budget };
+    server.ledger.save_named_budget(&tells, NOON_MS).await.unwrap();
+    assert_eq!(ask(&server).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_budget_blocks_what_it_counts_and_nothing_else() {
+    let provider = FakeProvider::start().await;
+    let of_shop = NamedBudget { scope: BudgetScope::Project("shop".into()), ..daily(NanoUsd(1)) };
+    let server = server_with(&provider, &of_shop).await;
+    let in_project = |project: &'static str| [("x-tollbridge-project", project)];
+    assert_eq!(server.post("/v1/messages", &in_project("shop"), REQUEST).await.status, 429);
+    assert_eq!(server.post("/v1/messages", &in_project("blog"), REQUEST).await.status, 200);
+    let of_opus = NamedBudget { scope: BudgetScope::User, model: Some("opus".into()), ..of_shop };
+    server.ledger.save_named_budget(&of_opus, NOON_MS).await.unwrap();
+    assert_eq!(ask(&server).await.status, 200);
+    let opus = REQUEST.replace("claude-sonnet-4-20250514", "claude-opus-4-20250514");
+    assert_eq!(server.post("/v1/messages", &[], &opus).await.status, 429);
+}
+
+#[tokio::test]
+async fn a_restart_knows_what_was_spent() {
+    let provider = FakeProvider::start().await;
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let url = provider.url();
+    let start = || GatewayServer::at(folder.clone(), &url, Setup::default(), Clock::fixed_at(NOON_MS));
+    let server = start().await;
+    server.ledger.save_named_budget(&daily(RESERVED), NOON_MS).await.unwrap();
+    assert_eq!(ask(&server).await.status, 200);
+    server.stop().await;
+    let server = start().await;
+    assert_eq!(ask(&server).await.status, 429);
+    assert_eq!(server.ledger.events(&Scope::Everyone, &Default::default()).await.unwrap().events.len(), 1);
+}
+
+/// The body in three chunks, the model in the last.
+async fn post_chunked(server: &GatewayServer, body: &str) -> Answer {
+    let mut bytes = request("POST", "/v1/messages", server.address, &[("transfer-encoding", "chunked")], "");
+    for piece in body.as_bytes().chunks(body.len() / 3 + 1) {
+        bytes.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+        bytes.extend_from_slice(piece);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"0\r\n\r\n");
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(&bytes).await.unwrap();
+    read_answer(&mut stream).await
+}
