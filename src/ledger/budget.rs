@@ -25,12 +25,7 @@ impl Ledger {
             return Ok(Budget::default_in(&self.time_zone()));
         };
         let thresholds = stored.thresholds.try_into().map_err(|_| LedgerError::OutOfRange("budget.thresholds"))?;
-        Ok(Budget {
-            monthly_limit: stored.limit,
-            thresholds,
-            time_zone: stored.time_zone,
-            at_limit: stored.at_limit,
-        })
+        Ok(Budget { monthly_limit: stored.limit, thresholds, time_zone: stored.time_zone, at_limit: stored.at_limit })
     }
 
     /// Sets the user's budget. `now_ms` is kept as the time of the change.
@@ -41,11 +36,15 @@ impl Ledger {
     /// The user's budgets: the one that everybody has, then the others in the order in which they were made.
     pub async fn budgets(&self, user: &UserId) -> Result<Vec<NamedBudget>, LedgerError> {
         let rows: Vec<BudgetRow> = with_reader!(&self.db, |pool| {
-            sqlx::query_as(concat!("select ", budget_columns!(), " from budget where user_id = $1 and id <> $2 order by id"))
-                .bind(&user.0)
-                .bind(DEFAULT_BUDGET)
-                .fetch_all(pool)
-                .await?
+            sqlx::query_as(concat!(
+                "select ",
+                budget_columns!(),
+                " from budget where user_id = $1 and id <> $2 order by id"
+            ))
+            .bind(&user.0)
+            .bind(DEFAULT_BUDGET)
+            .fetch_all(pool)
+            .await?
         });
         let first = NamedBudget::of_default(user, &self.budget(user).await?);
         std::iter::once(Ok(first)).chain(rows.into_iter().map(NamedBudget::try_from)).collect()
@@ -54,10 +53,14 @@ impl Ledger {
     /// Every budget of everybody that blocks.
     pub async fn blocking_budgets(&self) -> Result<Vec<NamedBudget>, LedgerError> {
         let rows: Vec<BudgetRow> = with_reader!(&self.db, |pool| {
-            sqlx::query_as(concat!("select ", budget_columns!(), " from budget where at_limit = $1 order by user_id, id"))
-                .bind(AtLimit::Block.name())
-                .fetch_all(pool)
-                .await?
+            sqlx::query_as(concat!(
+                "select ",
+                budget_columns!(),
+                " from budget where at_limit = $1 order by user_id, id"
+            ))
+            .bind(AtLimit::Block.name())
+            .fetch_all(pool)
+            .await?
         });
         rows.into_iter().map(NamedBudget::try_from).collect()
     }

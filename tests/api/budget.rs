@@ -27,6 +27,10 @@ async fn what_is_given_is_changed_and_the_rest_stays() {
     assert_eq!(budget["monthlyLimitCents"], 1);
     assert_eq!(budget["alertThreshold2"], 75);
     assert_eq!(budget["timeZone"], "Europe/Berlin");
+    assert_eq!(budget["atLimit"], "notify");
+    server.post(BUDGET, &json!({ "atLimit": "block" })).await;
+    server.post(BUDGET, &json!({ "monthlyLimitCents": 2 })).await;
+    assert_eq!(server.get(BUDGET).await.json()["atLimit"], "block");
 }
 
 #[tokio::test]
@@ -57,6 +61,8 @@ async fn what_is_wrong_is_named_and_changes_nothing() {
         (json!({ "alertThreshold2": 50 }), "alertThreshold2"),
         (json!({ "timeZone": "Mars/Olympus" }), "timeZone"),
         (json!({ "timeZone": 1 }), "timeZone"),
+        (json!({ "atLimit": "stop" }), "atLimit"),
+        (json!({ "atLimit": true }), "atLimit"),
         (json!({ "monthlyLimit": 5 }), "monthlyLimit"),
     ] {
         assert_eq!(server.post(BUDGET, &body).await.blamed_field(), field, "{body}");

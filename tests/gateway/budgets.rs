@@ -15,8 +15,8 @@ use tollbridge::http::state::Clock;
 
 /// 18 November 2026, 12:00 UTC.
 const NOON_MS: i64 = 1_795_003_200_000;
-/// 1,024 tokens of output at $15 and the 95 bytes of [`REQUEST`] as 32 tokens written to the cache at $3.75 per million.
-const RESERVED: NanoUsd = NanoUsd(15_480_000);
+/// 1,024 tokens of output at $15 and the 98 bytes of [`REQUEST`] as 33 tokens written to the cache at $3.75 per million.
+const RESERVED: NanoUsd = NanoUsd(15_483_750);
 /// What the answer costs.
 const COST: NanoUsd = NanoUsd(10_500_000);
 
@@ -54,7 +54,7 @@ fn large_request() -> String {
 #[tokio::test]
 async fn a_refusal_says_exactly_what_and_until_when() {
     let provider = FakeProvider::start().await;
-    let server = server_with(&provider, &daily(NanoUsd(15_479_999))).await;
+    let server = server_with(&provider, &daily(NanoUsd(RESERVED.0 - 1))).await;
     let refused = ask(&server).await;
     assert_eq!(refused.status, 429);
     assert_eq!(refused.header("x-should-retry"), Some("false"));
@@ -63,10 +63,12 @@ async fn a_refusal_says_exactly_what_and_until_when() {
     let body: serde_json::Value = serde_json::from_slice(&refused.body).unwrap();
     let id = body["request_id"].as_str().unwrap();
     let message = body["error"]["message"].as_str().unwrap();
-    assert!(message.starts_with("spend limit reached (daily; resets 2026-11-19 00:00 UTC). Daily (all calls): "), "{message}");
-    let expected = format!(
-        r#"{{"type":"error","error":{{"type":"billing_error","message":"{message}"}},"request_id":"{id}"}}"#
+    assert!(
+        message.starts_with("spend limit reached (daily; resets 2026-11-19 00:00 UTC). Daily (all calls): "),
+        "{message}"
     );
+    let expected =
+        format!(r#"{{"type":"error","error":{{"type":"billing_error","message":"{message}"}},"request_id":"{id}"}}"#);
     assert_eq!(refused.text(), expected);
     assert!(provider.seen().is_empty(), "the provider was not asked");
     server.events(0).await;

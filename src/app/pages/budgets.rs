@@ -85,8 +85,8 @@ fn WhatHappens() -> impl IntoView {
                     " Each threshold that the month crosses stands on the Overview until the month ends."
                 </li>
                 <li>
-                    <strong>"It blocks nothing."</strong>
-                    " At 100 % your calls go on, and so does their cost."
+                    <strong>"It blocks only if you say so."</strong>
+                    " At 100 % your calls go on, unless the budget is set to block: then the gateway refuses them until the month ends."
                 </li>
                 <li>
                     <strong>"It never resets."</strong>

@@ -55,6 +55,9 @@ pub async fn save_budget(
             return Err(fault.into());
         }
     };
+    // The form does not say what happens at the limit, so that stays as it is.
+    let at_limit = state.ledger.budget(&UserId::owner()).await.map_err(refuse)?.at_limit;
+    let budget = budget.with_at_limit(at_limit);
     state.ledger.save_budget(&UserId::owner(), &budget, state.clock.now_ms()).await.map_err(refuse)?;
     go_on_to(SAVED_HREF);
     Ok(())

@@ -73,12 +73,15 @@ enum CallState {
     UnderWay,
     Ended,
     /// The ledger has it; an answer to a question later than this one does too.
-    Recorded { after_question: u64 },
+    Recorded {
+        after_question: u64,
+    },
 }
 
 impl Allowance {
     pub fn new(ledger: Ledger, recorder: Recorder) -> Self {
-        let shared = Arc::new(Shared { ledger, recorder, book: Mutex::default(), asking: tokio::sync::Mutex::default() });
+        let shared =
+            Arc::new(Shared { ledger, recorder, book: Mutex::default(), asking: tokio::sync::Mutex::default() });
         let noted = Arc::downgrade(&shared);
         shared.recorder.tell_recorded(move |call_ids| {
             if let Some(shared) = noted.upgrade() {

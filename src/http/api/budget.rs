@@ -2,7 +2,7 @@
 
 use super::current_user;
 use crate::capture::ingest::{FieldError, object_with};
-use crate::domain::budget::{Budget, BudgetStatus};
+use crate::domain::budget::{AtLimit, Budget, BudgetStatus};
 use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
 use crate::http::state::AppState;
@@ -11,7 +11,8 @@ use axum::extract::State;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-const FIELDS: [&str; 5] = ["monthlyLimitCents", "alertThreshold1", "alertThreshold2", "alertThreshold3", "timeZone"];
+const FIELDS: [&str; 6] =
+    ["monthlyLimitCents", "alertThreshold1", "alertThreshold2", "alertThreshold3", "timeZone", "atLimit"];
 
 /// The budget as it is set, and its status.
 #[derive(Debug, Serialize)]
@@ -25,6 +26,7 @@ pub struct BudgetAnswer {
     #[serde(rename = "alertThreshold3")]
     alert_threshold_3: u32,
     time_zone: String,
+    at_limit: AtLimit,
     status: BudgetStatus,
 }
 
@@ -59,7 +61,11 @@ fn changed(current: &Budget, fields: &Map<String, Value>) -> Result<Budget, ApiE
         Some(Value::String(name)) => name,
         Some(_) => return Err(ApiError::invalid("timeZone", "must be an IANA name such as Europe/Berlin")),
     };
-    Ok(Budget::parse(limit_cents, thresholds, time_zone)?)
+    let at_limit = match fields.get("atLimit") {
+        None => current.at_limit,
+        Some(name) => AtLimit::parse(name.as_str().unwrap_or_default())?,
+    };
+    Ok(Budget::parse(limit_cents, thresholds, time_zone)?.with_at_limit(at_limit))
 }
 
 fn whole(fields: &Map<String, Value>, name: &str) -> Result<Option<i64>, FieldError> {
@@ -77,6 +83,7 @@ async fn answer(state: &AppState, budget: &Budget) -> Result<Json<BudgetAnswer>,
         alert_threshold_2,
         alert_threshold_3,
         time_zone: budget.time_zone.clone(),
+        at_limit: budget.at_limit,
         status,
     }))
 }
