@@ -45,7 +45,8 @@
 //! 4. **Events and rollups change in one transaction**, so that rollups always equal their events:
 //!    `a_write_that_fails_half_way_leaves_nothing`, `totals_do_not_depend_on_order_or_repetition`, and
 //!    `doctor_sees_a_rollup_that_lies`.
-//! 5. **The gateway never changes, holds back or breaks a call.** If recording fails, the call still goes through:
+//! 5. **The gateway never changes, holds back or breaks a call**, unless a budget that blocks has no room for it
+//!    (`a_thousand_calls_at_once_do_not_overspend`). If recording fails, the call still goes through:
 //!    `the_first_event_is_not_held_back`, `upstream_reset_after_each_event_index`,
 //!    `a_ledger_that_is_gone_changes_nothing_for_the_client`.
 //! 6. **Every query is scoped** to a user, or to everyone by choice, by a parameter that cannot be left out:
