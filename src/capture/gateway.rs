@@ -14,6 +14,7 @@ mod answer_body;
 mod attribution;
 mod batch;
 mod call;
+mod client_end;
 mod credential;
 mod endpoint;
 mod error;
@@ -23,6 +24,7 @@ mod request_body;
 mod request_scan;
 mod upstream;
 
+pub use client_end::{ClientEnd, Cut};
 pub use credential::ProviderKey;
 pub use error::GatewayError;
 pub use upstream::{UpstreamUrl, UpstreamUrlError};
@@ -174,7 +176,9 @@ impl Gateway {
             return error.answer(None);
         }
         let context = attribution::from_headers(&admitted.headers);
-        let mut call = Call::new(self.0.recorder.clone(), &admitted.caller, admitted.now_ms, context, body.notes());
+        let client = parts.extensions.get::<ClientEnd>().cloned().unwrap_or_default();
+        let mut call =
+            Call::new(self.0.recorder.clone(), &admitted.caller, admitted.now_ms, context, body.notes(), client);
         call.note_start().await;
         match self.ask(&admitted, parts, body).await {
             Ok((mut answered, body)) => {

@@ -3,6 +3,7 @@
 mod answers;
 mod batches;
 mod conformance;
+mod connections;
 mod credentials;
 mod fake_provider;
 mod faults;

@@ -2,6 +2,7 @@
 //! went away, it is recorded once.
 
 use super::attribution::{self, clean};
+use super::client_end::{ClientEnd, Cut};
 use super::credential::Caller;
 use super::request_body::RequestNotes;
 use crate::capture::ingest::part_of;
@@ -17,12 +18,13 @@ pub const PROVIDER: &str = "anthropic";
 /// A usage object is some hundred bytes. What is far larger is not worth keeping beside every event.
 const MAX_USAGE_JSON_BYTES: usize = 16 * 1024;
 
-/// Dropped without an end, it ends as one whose client hung up: that is what drops a call.
+/// Dropped without an end, it ends as one whose client hung up or was hung up on: that is what drops a call.
 pub struct Call {
     recorder: Recorder,
     start: CallStart,
     began: Instant,
     notes: RequestNotes,
+    client: ClientEnd,
     pub reading: MessageReading,
     status_code: Option<u16>,
     request_id: Option<String>,
@@ -39,13 +41,22 @@ pub enum Ending {
     /// The answer ended before it said that it would.
     BrokeOff,
     ClientClosed,
+    /// The client was hung up on.
+    Cut(Cut),
     TimedOut,
     /// There was no answer, for this reason.
     Failed(&'static str),
 }
 
 impl Call {
-    pub fn new(recorder: Recorder, caller: &Caller, now_ms: i64, context: CallContext, notes: RequestNotes) -> Self {
+    pub fn new(
+        recorder: Recorder,
+        caller: &Caller,
+        now_ms: i64,
+        context: CallContext,
+        notes: RequestNotes,
+        client: ClientEnd,
+    ) -> Self {
         let start = CallStart {
             call_id: uuid::Uuid::now_v7().to_string(),
             user_id: caller.user_id.clone(),
@@ -61,6 +72,7 @@ impl Call {
             start,
             began: Instant::now(),
             notes,
+            client,
             reading: MessageReading::default(),
             status_code: None,
             request_id: None,
@@ -167,6 +179,8 @@ impl Call {
             (Ending::Complete, None) => return None,
             (Ending::BrokeOff, None) => "upstream_broke_off",
             (Ending::ClientClosed, None) => "client_closed",
+            (Ending::Cut(Cut::ClientStalled), None) => "client_stalled",
+            (Ending::Cut(Cut::ServerStopped), None) => "server_stopped",
             (Ending::TimedOut, None) => "upstream_timeout",
         };
         Some(word.to_owned())
@@ -190,7 +204,7 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.end(Ending::ClientClosed);
+        self.end(self.client.why_cut().map_or(Ending::ClientClosed, Ending::Cut));
     }
 }
 
