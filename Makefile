@@ -43,7 +43,7 @@ unit: setup-test
 e2e: setup-test build
 	@TOLLBRIDGE_BINARY=$(binary) npm --silent --prefix end2end test
 
-# The official SDKs against the gateway. Not part of `test`, because it downloads them.
+# The official SDKs and Claude Code against the gateway. Not part of `test`, because it downloads them.
 conformance: setup-test
 	@scripts/conformance.sh
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the official SDKs into the cache folder and runs them against the gateway. Safe to repeat.
+# Installs the official SDKs and Claude Code into the cache folder and runs them against the gateway. Safe to repeat.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,6 +26,14 @@ if [ "$(cat "$typescript/.packages" 2>/dev/null)" != 1.12.0 ]; then
   npm --silent --prefix "$typescript" install --no-save --no-package-lock @anthropic-ai/sdk@1.12.0
   ln -sf "$(command -v node)" "$typescript/node"
   echo 1.12.0 > "$typescript/.packages"
+fi
+
+claude=$folder/claude-code
+if [ "$(cat "$claude/.packages" 2>/dev/null)" != 2.1.197 ]; then
+  echo 'conformance: installing @anthropic-ai/claude-code 2.1.197 (npm)' >&2
+  mkdir -p "$claude"
+  npm --silent --prefix "$claude" install --no-save --no-package-lock @anthropic-ai/claude-code@2.1.197
+  echo 2.1.197 > "$claude/.packages"
 fi
 
 TOLLBRIDGE_CONFORMANCE=$folder cargo nextest run --features ssr --test gateway conformance

@@ -16,6 +16,7 @@ mod answer_body;
 mod attribution;
 mod batch;
 mod call;
+mod client_end;
 mod credential;
 mod endpoint;
 mod error;
@@ -26,6 +27,7 @@ mod request_body;
 mod request_scan;
 mod upstream;
 
+pub use client_end::{ClientEnd, Cut};
 pub use credential::ProviderKey;
 pub use error::GatewayError;
 pub use upstream::{UpstreamUrl, UpstreamUrlError};
@@ -186,8 +188,9 @@ impl Gateway {
         let shared = &self.0;
         let context = attribution::from_headers(&admitted.headers);
         let scope = allowance::scope_of(&admitted.caller, context.project.as_deref());
+        let client = parts.extensions.get::<ClientEnd>().cloned().unwrap_or_default();
         let (recorder, allowance) = (shared.recorder.clone(), shared.allowance.clone());
-        let mut call = Call::new(recorder, allowance, &admitted.caller, admitted.now_ms, context, body.notes());
+        let mut call = Call::new(recorder, allowance, &admitted.caller, admitted.now_ms, context, body.notes(), client);
         if shared.allowance.may_block(&scope, admitted.now_ms).await {
             shared.allowance.hold(call.id(), scope, admitted.now_ms);
             let decision = self.decision(&call, &body, admitted.now_ms);

@@ -16,6 +16,7 @@ pub const MAX_TOKENS: u64 = 1_000_000_000_000;
 const MAX_ID_CHARS: usize = 200;
 const MAX_MESSAGE_CHARS: usize = 2_000;
 const MAX_TOOLS: usize = 100;
+pub(super) const MAX_TAGS: usize = 20;
 const MAX_USAGE_BYTES: usize = 16 * 1024;
 const MAX_DURATION_MS: u64 = 7 * DAY_MS as u64;
 const DAY_MS: i64 = 86_400_000;
@@ -23,7 +24,7 @@ const DAY_MS: i64 = 86_400_000;
 const EARLIEST_MS: i64 = 1_577_836_800_000;
 
 /// Every name that an event may have. Another one is refused, because a misspelt `conversationID` would be lost silently.
-const FIELDS: [&str; 20] = [
+const FIELDS: [&str; 21] = [
     "id",
     "provider",
     "model",
@@ -36,6 +37,7 @@ const FIELDS: [&str; 20] = [
     "sessionId",
     "project",
     "toolsUsed",
+    "tags",
     "requestId",
     "messageId",
     "success",
@@ -212,7 +214,8 @@ fn context(fields: &Map<String, Value>) -> Result<CallContext, FieldError> {
         agent_slug: name(fields, "agentSlug", MAX_ID_CHARS)?,
         session_id: name(fields, "sessionId", MAX_ID_CHARS)?,
         project: name(fields, "project", MAX_ID_CHARS)?,
-        tools_used: tools(fields)?,
+        tools_used: names(fields, "toolsUsed", MAX_TOOLS)?,
+        tags: each_once(names(fields, "tags", MAX_TAGS)?),
         request_id: name(fields, "requestId", MAX_ID_CHARS)?,
         message_id: name(fields, "messageId", MAX_ID_CHARS)?,
     })
@@ -233,15 +236,26 @@ fn outcome(fields: &Map<String, Value>) -> Result<CallOutcome, FieldError> {
     })
 }
 
-fn tools(fields: &Map<String, Value>) -> Result<Vec<String>, FieldError> {
-    let tools = match given(fields, "toolsUsed") {
+fn names(fields: &Map<String, Value>, field: &str, max: usize) -> Result<Vec<String>, FieldError> {
+    let names = match given(fields, field) {
         None => return Ok(Vec::new()),
-        Some(Value::Array(tools)) if tools.len() <= MAX_TOOLS => tools,
-        Some(_) => return Err(wrong("toolsUsed", format!("must be an array of at most {MAX_TOOLS} names"))),
+        Some(Value::Array(names)) if names.len() <= max => names,
+        Some(_) => return Err(wrong(field, format!("must be an array of at most {max} names"))),
     };
     let checked =
-        tools.iter().enumerate().map(|(index, tool)| checked_name(&format!("toolsUsed[{index}]"), tool, MAX_ID_CHARS));
+        names.iter().enumerate().map(|(index, name)| checked_name(&format!("{field}[{index}]"), name, MAX_ID_CHARS));
     checked.collect()
+}
+
+/// The first sighting of each tag, in order.
+pub(super) fn each_once(tags: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut once: Vec<String> = Vec::new();
+    for tag in tags {
+        if !once.contains(&tag) {
+            once.push(tag);
+        }
+    }
+    once
 }
 
 /// A field's value; JSON's null is as good as absent.

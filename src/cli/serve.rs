@@ -6,6 +6,7 @@ use crate::capture::import::job::ImportJobs;
 use crate::capture::recorder::Recorder;
 use crate::config::Config;
 use crate::http;
+use crate::http::connections::ConnectionLimits;
 use crate::http::live::Listeners;
 use crate::http::state::{AppState, Clock, open_recorder};
 use crate::ledger::Ledger;
@@ -37,6 +38,7 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
         recorder,
         gateway,
         listeners: Listeners::default(),
+        connection_limits: ConnectionLimits::default(),
         prices,
         clock,
         leptos_options: config.leptos.clone(),

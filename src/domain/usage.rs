@@ -104,6 +104,8 @@ pub struct CallContext {
     pub session_id: Option<String>,
     pub project: Option<String>,
     pub tools_used: Vec<String>,
+    /// Anything else that its client said of it: `name:value` or plain, each once, in the order given.
+    pub tags: Vec<String>,
     pub request_id: Option<String>,
     pub message_id: Option<String>,
 }

@@ -1,5 +1,6 @@
 //! What every handler and server function can reach, and the clock that tests can set.
 
+use super::connections::ConnectionLimits;
 use super::live::Listeners;
 use crate::capture::gateway::Gateway;
 use crate::capture::import::job::ImportJobs;
@@ -19,6 +20,7 @@ pub struct AppState {
     pub recorder: Recorder,
     /// Who is told when numbers move.
     pub listeners: Listeners,
+    pub connection_limits: ConnectionLimits,
     pub prices: Arc<PriceBook>,
     pub config: Arc<Config>,
     pub clock: Clock,

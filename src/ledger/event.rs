@@ -88,7 +88,7 @@ macro_rules! event_columns {
          cost_cache_write_1h_nano_usd, cost_cache_read_nano_usd, cost_output_nano_usd, cost_thinking_nano_usd, \
          cost_fees_nano_usd, pricing_state, price_card_id, conversation_id, agent_slug, session_id, project, \
          tools_used, success, status_code, error_message, response_time_ms, first_token_ms, stop_reason, \
-         service_tier, speed, geo, request_id, message_id, usage_json"
+         service_tier, speed, geo, request_id, message_id, usage_json, tags"
     };
 }
 use event_columns;
@@ -196,7 +196,8 @@ pub(super) async fn insert(tx: &mut Tx, events: &[UsageEvent]) -> Result<(), Led
                     .push_bind(record.terms.geo.as_deref())
                     .push_bind(context.request_id.as_deref())
                     .push_bind(context.message_id.as_deref())
-                    .push_bind(record.usage_json.as_deref());
+                    .push_bind(record.usage_json.as_deref())
+                    .push_bind(serde_json::Value::from(context.tags.clone()).to_string());
             });
             insert.build().execute(connection).await?;
         });
@@ -256,6 +257,7 @@ struct EventRow {
     request_id: Option<String>,
     message_id: Option<String>,
     usage_json: Option<String>,
+    tags: String,
 }
 
 impl TryFrom<EventRow> for UsageEvent {
@@ -310,6 +312,7 @@ impl TryFrom<EventRow> for UsageEvent {
                     project: row.project,
                     tools_used: serde_json::from_str(&row.tools_used)
                         .map_err(|_| LedgerError::OutOfRange("tools_used"))?,
+                    tags: serde_json::from_str(&row.tags).map_err(|_| LedgerError::OutOfRange("tags"))?,
                     request_id: row.request_id,
                     message_id: row.message_id,
                 },

@@ -10,6 +10,7 @@ use tollbridge::capture::gateway::{Gateway, GatewayLimits, GatewayOptions};
 use tollbridge::capture::import::job::ImportJobs;
 use tollbridge::config::Config;
 use tollbridge::domain::price::PriceBook;
+use tollbridge::http::connections::ConnectionLimits;
 use tollbridge::http::guard::AllowedHosts;
 use tollbridge::http::live::Listeners;
 use tollbridge::http::router::router;
@@ -58,6 +59,7 @@ impl TestServer {
             ledger,
             recorder,
             listeners: Listeners::default(),
+            connection_limits: ConnectionLimits::default(),
             prices,
             clock,
             leptos_options: config.leptos.clone(),

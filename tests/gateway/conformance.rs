@@ -8,6 +8,9 @@ use super::gateway_server::GatewayServer;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tollbridge::domain::money::NanoUsd;
+use tollbridge::domain::usage::PricingState;
 
 const TOOL_EVENTS: [&str; 8] = [
     EVENTS[0],
@@ -117,4 +120,41 @@ async fn conformance_python_0_40() {
 #[tokio::test]
 async fn conformance_typescript() {
     compare("node", "sdk.cjs", "typescript").await;
+}
+
+/// One turn of the real command, alone in a home of its own: it prints the answer, and the ledger has its session and cost.
+#[tokio::test]
+async fn conformance_claude_code() {
+    let Some(folder) = std::env::var_os("TOLLBRIDGE_CONFORMANCE") else { return };
+    let provider = FakeProvider::behaving(behave).await;
+    let server = GatewayServer::before(&provider).await;
+    let home = tempfile::tempdir().unwrap();
+    let mut claude = tokio::process::Command::new(PathBuf::from(folder).join("claude-code/node_modules/.bin/claude"));
+    claude
+        .args(["-p", "say hi", "--model", "claude-sonnet-4-20250514"])
+        .current_dir(home.path())
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("HOME", home.path())
+        .env("ANTHROPIC_BASE_URL", format!("http://{}", server.address))
+        .env("ANTHROPIC_API_KEY", "sk-ant-of-the-client")
+        .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
+        .env("DISABLE_TELEMETRY", "1")
+        .env("DISABLE_AUTOUPDATER", "1")
+        .stdin(std::process::Stdio::null())
+        .kill_on_drop(true);
+    let output = tokio::time::timeout(Duration::from_secs(60), claude.output()).await.unwrap().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(printed.contains("And twenty more here"), "{printed}");
+
+    let calls = provider.seen().iter().filter(|seen| seen.target.starts_with("/v1/messages?")).count();
+    let events = server.events(calls).await;
+    let streams: Vec<_> = events.iter().filter(|event| event.record.tokens.input == 25).collect();
+    assert!(!streams.is_empty(), "{events:#?}");
+    for event in streams {
+        assert!(event.record.context.session_id.as_deref().is_some_and(|id| id.len() == 36), "{event:#?}");
+        // 25 × $3 + 12 × $15 per million.
+        assert_eq!((event.cost, event.pricing_state), (Some(NanoUsd(255_000)), PricingState::Exact));
+    }
 }

@@ -7,13 +7,16 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tollbridge::capture::gateway::{Gateway, GatewayLimits, GatewayOptions, ProviderKey, UpstreamUrl};
 use tollbridge::capture::import::job::ImportJobs;
 use tollbridge::capture::recorder::Recorder;
 use tollbridge::config::Config;
+use tollbridge::domain::period::Zone;
 use tollbridge::domain::price::PriceBook;
 use tollbridge::domain::usage::{Scope, UsageEvent};
+use tollbridge::http::connections::ConnectionLimits;
 use tollbridge::http::live::Listeners;
 use tollbridge::http::state::{AppState, Clock, open_recorder};
 use tollbridge::ledger::{EventFilter, Ledger};
@@ -22,13 +25,17 @@ pub struct GatewayServer {
     pub address: SocketAddr,
     pub ledger: Ledger,
     pub recorder: Recorder,
-    _stop: oneshot::Sender<()>,
+    stop: watch::Sender<bool>,
+    pub serving: JoinHandle<std::io::Result<()>>,
+    database_url: String,
     _folder: Arc<TempDir>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Setup {
     pub limits: GatewayLimits,
+    pub connections: ConnectionLimits,
+    pub stop_grace_s: Option<u64>,
     pub provider_key: Option<&'static str>,
 }
 
@@ -58,6 +65,7 @@ impl GatewayServer {
         let text = include_str!("../../Leptos.toml").replace("time_zone = \"\"", "time_zone = \"UTC\"");
         let mut config = Config::from_text(&text, None, []).unwrap();
         config.settings.server.data_dir = folder.path().to_owned();
+        config.settings.server.stop_grace_s = setup.stop_grace_s.unwrap_or(config.settings.server.stop_grace_s);
         let ledger = Ledger::open(config.database_url().reveal(), &config.zone().unwrap()).await.unwrap();
         let prices = PriceBook::builtin();
         let recorder = open_recorder(&config, &ledger, &prices, &clock).await.unwrap();
@@ -71,26 +79,37 @@ impl GatewayServer {
             ledger: ledger.clone(),
             recorder: recorder.clone(),
             listeners: Listeners::default(),
+            connection_limits: setup.connections,
             prices,
             clock,
             leptos_options: config.leptos.clone(),
             imports: ImportJobs::default(),
             config: Arc::new(config),
         };
+        let database_url = state.config.database_url().reveal().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let shutdown = async {
-            stopped.await.ok();
+        let (stop, mut stopped) = watch::channel(false);
+        let shutdown = async move {
+            stopped.wait_for(|is_stopped| *is_stopped).await.ok();
         };
-        tokio::spawn(tollbridge::http::serve(listener, shutdown, state));
-        Self { address, ledger, recorder, _stop: stop, _folder: folder }
+        let serving = tokio::spawn(tollbridge::http::serve(listener, shutdown, state));
+        Self { address, ledger, recorder, stop, serving, database_url, _folder: folder }
+    }
+
+    pub fn begin_to_stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Once the server has stopped, and has closed the ledger with it.
+    pub async fn reopen_ledger(&mut self) {
+        self.ledger = Ledger::open(&self.database_url, &Zone::parse("UTC").unwrap()).await.unwrap();
     }
 
     /// Ends as a server does that is told to.
     pub async fn stop(self) {
-        self.recorder.close().await;
-        self.ledger.close().await;
+        self.begin_to_stop();
+        self.serving.await.unwrap().unwrap();
     }
 
     pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {

@@ -4,6 +4,7 @@ mod answers;
 mod batches;
 mod budgets;
 mod conformance;
+mod connections;
 mod credentials;
 mod fake_provider;
 mod faults;

@@ -57,8 +57,12 @@ async fn a_stream_is_one_event_with_its_exact_cost() {
 async fn the_event_says_what_the_call_belonged_to() {
     let provider = FakeProvider::start().await;
     let server = GatewayServer::before(&provider).await;
-    let sent =
-        [("x-tollbridge-project", "website"), ("x-tollbridge-agent", "reviewer"), ("x-tollbridge-conversation", "c-9")];
+    let sent = [
+        ("x-tollbridge-project", "website"),
+        ("x-tollbridge-agent", "reviewer"),
+        ("x-tollbridge-conversation", "c-9"),
+        ("x-tollbridge-tags", "team:data, prod"),
+    ];
     let body = REQUEST.replace("{\"model\"", r#"{"metadata":{"user_id":"user_0_account__session_s-4"},"model""#);
     server.post("/v1/messages", &sent, &body).await;
     let context = server.event().await.record.context;
@@ -66,6 +70,7 @@ async fn the_event_says_what_the_call_belonged_to() {
     assert_eq!(context.agent_slug.as_deref(), Some("reviewer"));
     assert_eq!(context.conversation_id.as_deref(), Some("c-9"));
     assert_eq!(context.session_id.as_deref(), Some("s-4"), "from metadata.user_id");
+    assert_eq!(context.tags, ["team:data", "prod"]);
 }
 
 #[tokio::test]

@@ -193,6 +193,7 @@ impl Session<'_> {
             session_id: (!is_chat).then(|| self.id.clone()),
             project: Some(self.habit.project.into()),
             tools_used: Vec::new(),
+            tags: Vec::new(),
             request_id: Some(format!("req_demo_{:016x}", random.next())),
             message_id: None,
         }

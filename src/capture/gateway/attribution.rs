@@ -1,6 +1,7 @@
 //! What a call belongs to, told by its headers and by `metadata.user_id`, never by its prompt. The header names of Helicone
 //! and LiteLLM work too, so that who comes from there need not change a client.
 
+use crate::capture::ingest::{MAX_TAGS, each_once};
 use crate::domain::usage::CallContext;
 use axum::http::{HeaderMap, HeaderName};
 use serde::Deserialize;
@@ -22,21 +23,30 @@ const AGENT: [&str; 5] = [
 ];
 const SESSION: [&str; 3] = ["x-claude-code-session-id", "helicone-session-id", "x-litellm-session-id"];
 const TAGS: [&str; 2] = ["x-tollbridge-tags", "x-litellm-tags"];
+/// What follows is the name of a tag.
+const PROPERTY: &str = "helicone-property-";
+/// Tags and properties that fill a field of their own.
+const FIELDS: [&str; 4] = ["project", "agent", "conversation", "session"];
 
 /// Whether a header is meant for a gateway, and ends here.
 pub fn is_ours(name: &HeaderName) -> bool {
     OURS.iter().any(|prefix| name.as_str().starts_with(prefix))
 }
 
-/// What the headers tell. A tag such as `project:website` or `agent=reviewer` fills what no header named.
+/// What the headers tell. A tag such as `project:website` or `agent=reviewer` fills what no header named; the
+/// others are kept as they are.
 pub fn from_headers(headers: &HeaderMap) -> CallContext {
     let tags = tags(headers);
-    let tagged = |wanted: &str| tags.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+    let tagged = |wanted: &str| {
+        let of_name = tags.iter().find(|(name, _)| name.as_deref() == Some(wanted));
+        of_name.map(|(_, value)| value.clone())
+    };
     CallContext {
         project: first_of(headers, &PROJECT).or_else(|| tagged("project")),
         agent_slug: first_of(headers, &AGENT).or_else(|| tagged("agent")),
         conversation_id: first_of(headers, &CONVERSATION).or_else(|| tagged("conversation")),
         session_id: first_of(headers, &SESSION).or_else(|| tagged("session")),
+        tags: kept(&tags),
         ..CallContext::default()
     }
 }
@@ -65,13 +75,35 @@ fn first_of(headers: &HeaderMap, names: &[&str]) -> Option<String> {
     names.iter().find_map(|name| clean(headers.get(*name)?.to_str().ok()?))
 }
 
-fn tags(headers: &HeaderMap) -> Vec<(String, String)> {
-    let values = TAGS.iter().filter_map(|name| headers.get(*name)?.to_str().ok());
-    let pair = |tag: &str| {
-        let (name, value) = tag.split_once([':', '='])?;
-        Some((name.trim().to_ascii_lowercase(), clean(value)?))
-    };
-    values.flat_map(|value| value.split(',')).filter_map(pair).collect()
+/// A tag's name in lower case, if it has one, and its value or the whole of it.
+type Tag = (Option<String>, String);
+
+fn tags(headers: &HeaderMap) -> Vec<Tag> {
+    let lists = TAGS.iter().flat_map(|name| headers.get_all(*name)).filter_map(|value| value.to_str().ok());
+    let listed = lists.flat_map(|list| list.split(',')).filter_map(tag);
+    let properties = headers.iter().filter_map(|(name, value)| {
+        let name = name.as_str().strip_prefix(PROPERTY)?;
+        Some((Some(name.to_owned()), clean(value.to_str().ok()?)?))
+    });
+    listed.chain(properties).collect()
+}
+
+fn tag(text: &str) -> Option<Tag> {
+    match text.split_once([':', '=']) {
+        Some((name, value)) if !name.trim().is_empty() => Some((Some(name.trim().to_ascii_lowercase()), clean(value)?)),
+        _ => Some((None, clean(text)?)),
+    }
+}
+
+fn kept(tags: &[Tag]) -> Vec<String> {
+    let texts = tags.iter().filter_map(|(name, value)| match name {
+        Some(name) if FIELDS.contains(&name.as_str()) => None,
+        Some(name) => clean(&format!("{name}:{value}")),
+        None => Some(value.clone()),
+    });
+    let mut kept = each_once(texts);
+    kept.truncate(MAX_TAGS);
+    kept
 }
 
 #[cfg(test)]
@@ -110,6 +142,24 @@ mod tests {
         assert_eq!((helicone.session_id.as_deref(), helicone.project.as_deref()), (Some("s-2"), Some("shop")));
         let litellm = context(&[("x-litellm-tags", "prod, Project:shop ,agent=writer,plain")]);
         assert_eq!((litellm.project.as_deref(), litellm.agent_slug.as_deref()), (Some("shop"), Some("writer")));
+    }
+
+    #[test]
+    fn tags_that_fill_no_field_are_kept_once() {
+        let many = (0..30).map(|index| format!("t{index}")).collect::<Vec<_>>().join(",");
+        let pairs = [
+            ("x-tollbridge-tags", "prod, Team = Data,project:shop,prod,:odd,"),
+            ("helicone-property-feature", "search"),
+            ("helicone-property-agent", "writer"),
+            ("x-litellm-tags", "team:Data,plain"),
+        ];
+        let context = context(&pairs);
+        assert_eq!(context.tags, ["prod", "team:Data", ":odd", "plain", "feature:search"]);
+        assert_eq!((context.project.as_deref(), context.agent_slug.as_deref()), (Some("shop"), Some("writer")));
+        let headers = HeaderMap::from_iter([("x-litellm-tags".parse().unwrap(), many.parse().unwrap())]);
+        assert_eq!(from_headers(&headers).tags.len(), 20);
+        let long = HeaderMap::from_iter([("x-litellm-tags".parse().unwrap(), "x:".repeat(300).parse().unwrap())]);
+        assert_eq!(from_headers(&long).tags[0].chars().count(), 200);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use super::allowance::Allowance;
 use super::attribution::{self, clean};
+use super::client_end::{ClientEnd, Cut};
 use super::credential::Caller;
 use super::request_body::RequestNotes;
 use crate::capture::ingest::part_of;
@@ -18,13 +19,14 @@ pub const PROVIDER: &str = "anthropic";
 /// A usage object is some hundred bytes. What is far larger is not worth keeping beside every event.
 const MAX_USAGE_JSON_BYTES: usize = 16 * 1024;
 
-/// Dropped without an end, it ends as one whose client hung up: that is what drops a call.
+/// Dropped without an end, it ends as one whose client hung up or was hung up on: that is what drops a call.
 pub struct Call {
     recorder: Recorder,
     allowance: Allowance,
     start: CallStart,
     began: Instant,
     notes: RequestNotes,
+    client: ClientEnd,
     pub reading: MessageReading,
     status_code: Option<u16>,
     request_id: Option<String>,
@@ -41,6 +43,8 @@ pub enum Ending {
     /// The answer ended before it said that it would.
     BrokeOff,
     ClientClosed,
+    /// The client was hung up on.
+    Cut(Cut),
     TimedOut,
     /// There was no answer, for this reason.
     Failed(&'static str),
@@ -54,6 +58,7 @@ impl Call {
         now_ms: i64,
         context: CallContext,
         notes: RequestNotes,
+        client: ClientEnd,
     ) -> Self {
         let start = CallStart {
             call_id: uuid::Uuid::now_v7().to_string(),
@@ -71,6 +76,7 @@ impl Call {
             start,
             began: Instant::now(),
             notes,
+            client,
             reading: MessageReading::default(),
             status_code: None,
             request_id: None,
@@ -189,6 +195,8 @@ impl Call {
             (Ending::Complete, None) => return None,
             (Ending::BrokeOff, None) => "upstream_broke_off",
             (Ending::ClientClosed, None) => "client_closed",
+            (Ending::Cut(Cut::ClientStalled), None) => "client_stalled",
+            (Ending::Cut(Cut::ServerStopped), None) => "server_stopped",
             (Ending::TimedOut, None) => "upstream_timeout",
         };
         Some(word.to_owned())
@@ -212,7 +220,7 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.end(Ending::ClientClosed);
+        self.end(self.client.why_cut().map_or(Ending::ClientClosed, Ending::Cut));
     }
 }
 

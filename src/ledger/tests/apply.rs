@@ -131,6 +131,7 @@ on_both!(an_event_comes_back_as_it_went_in, |ledger| {
         session_id: Some("s".into()),
         project: Some("p".into()),
         tools_used: vec!["Bash".into(), "\"quoted\"".into()],
+        tags: vec!["team:data".into(), "\"plain\"".into()],
         request_id: Some("req_1".into()),
         message_id: Some("msg_1".into()),
     };
