@@ -54,8 +54,9 @@ soak: setup-test
 bench: setup
 	@scripts/with_postgres.sh cargo bench --features server --bench ledger
 
+# What the gateway adds to a call, beside nginx. Wants a machine at rest.
 bench-gateway: build
-	@scripts/setup.sh gateway
+	@scripts/setup.sh bench
 	@TOLLBRIDGE_BINARY=$(binary) cargo bench --features server --bench gateway
 
 measure: setup-test build

@@ -4,7 +4,7 @@
 #
 #   scripts/setup.sh build   wasm target, cargo-leptos, wasm-bindgen, wasm-opt
 #   scripts/setup.sh test    all of that, and nextest, PostgreSQL, Chromium, the browser tests' packages
-#   scripts/setup.sh gateway what `build` installs, and nginx, beside which the gateway is measured
+#   scripts/setup.sh bench   nginx, beside which the gateway is measured
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -142,7 +142,4 @@ if [ "$part" = test ]; then
   set_up_cargo_deny
   [ -x "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -1)" ] || install_debian postgresql-15
   set_up_browser_tests
-fi
-if [ "$part" = gateway ]; then
-  [ -x /usr/sbin/nginx ] || install_debian nginx-light
 fi

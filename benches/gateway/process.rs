@@ -35,7 +35,8 @@ struct Running(Child);
 impl Tollbridge {
     /// The release binary with its defaults and a new data folder.
     pub fn start(provider: SocketAddr) -> Self {
-        let binary = std::env::var("TOLLBRIDGE_BINARY").expect("TOLLBRIDGE_BINARY names the binary: make bench-gateway");
+        let binary =
+            std::env::var("TOLLBRIDGE_BINARY").expect("TOLLBRIDGE_BINARY names the binary: make bench-gateway");
         let binary = std::fs::canonicalize(binary).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let address = free_address();
@@ -96,7 +97,8 @@ impl Nginx {
         let address = free_address();
         let config = folder.path().join("nginx.conf");
         std::fs::write(&config, nginx_config(folder.path(), address, provider)).unwrap();
-        let process = Command::new("nginx")
+        // Debian keeps it where an ordinary user has no path to.
+        let process = Command::new("/usr/sbin/nginx")
             .arg("-e")
             .arg(folder.path().join("error.log"))
             .arg("-c")

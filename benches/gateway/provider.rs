@@ -102,7 +102,8 @@ fn stream_answer() -> Answer {
         "message_start",
         r#"{"type":"message_start","message":{"model":"claude-sonnet-4-5-20250929","id":"msg_0000000000000000","type":"message","role":"assistant","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":512,"cache_creation_input_tokens":0,"cache_read_input_tokens":2048,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":1,"service_tier":"standard"}}}"#,
     );
-    let head = head("content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\ntransfer-encoding: chunked");
+    let head =
+        head("content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\ntransfer-encoding: chunked");
     let mut pieces = vec![format!("{head}{start}")];
     pieces.push(event(
         "content_block_start",
