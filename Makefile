@@ -7,11 +7,11 @@ binary := $(CARGO_TARGET_DIR)/release/tollbridge
 built := target/site/.built
 sources := $(shell find src migrations style public -type f 2>/dev/null) Cargo.toml Cargo.lock
 
-.PHONY: help run test dev build lint unit e2e conformance soak bench measure clean setup setup-test
+.PHONY: help run test dev build lint unit e2e conformance soak bench bench-gateway measure clean setup setup-test
 help:
 	@echo 'make run    build and serve on http://127.0.0.1:3000'
 	@echo 'make test   every check and test there is'
-	@echo 'parts: make dev build lint unit e2e conformance soak bench measure clean'
+	@echo 'parts: make dev build lint unit e2e conformance soak bench bench-gateway measure clean'
 
 run: build
 	@exec $(binary) serve
@@ -52,7 +52,12 @@ soak: setup-test
 	@TOLLBRIDGE_KILLS=200 TOLLBRIDGE_TEST_ALL=1 scripts/with_postgres.sh cargo nextest run --features ssr --test recorder --no-capture
 
 bench: setup
-	@scripts/with_postgres.sh cargo bench --features server
+	@scripts/with_postgres.sh cargo bench --features server --bench ledger
+
+# What the gateway adds to a call, beside nginx. Wants a machine at rest.
+bench-gateway: build
+	@scripts/setup.sh bench
+	@TOLLBRIDGE_BINARY=$(binary) cargo bench --features server --bench gateway
 
 measure: setup-test build
 	@TOLLBRIDGE_BINARY=$(binary) node scripts/measure_page.mjs

@@ -4,6 +4,7 @@
 #
 #   scripts/setup.sh build   wasm target, cargo-leptos, wasm-bindgen, wasm-opt
 #   scripts/setup.sh test    all of that, and nextest, PostgreSQL, Chromium, the browser tests' packages
+#   scripts/setup.sh bench   nginx, beside which the gateway is measured
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -126,6 +127,10 @@ in_build_toolchain() {
   if [ -s "$tools/toolchain" ]; then RUSTUP_TOOLCHAIN=$(cat "$tools/toolchain") "$@"; else "$@"; fi
 }
 
+if [ "$part" = bench ]; then
+  have nginx || [ -x /usr/sbin/nginx ] || install_debian nginx-light
+  exit
+fi
 have cargo || { say 'Rust is missing: install it from https://rustup.rs'; exit 1; }
 have npm || { say 'Node.js with npm is missing (20 or newer)'; exit 1; }
 set_up_wasm_target

@@ -7,7 +7,7 @@
 
 use super::LedgerError;
 use super::db::{LedgerLock, claim_file, keep_private};
-use sqlx::QueryBuilder;
+use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -72,7 +72,8 @@ impl SpoolFile {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
             .pragma("max_page_count", (max_bytes / PAGE_BYTES).max(16).to_string())
-            .pragma("wal_autocheckpoint", (4 * LOG_BYTES / PAGE_BYTES).to_string());
+            .pragma("wal_autocheckpoint", (4 * LOG_BYTES / PAGE_BYTES).to_string())
+            .disable_statement_logging();
         let one = || {
             SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None).test_before_acquire(false)
         };
@@ -102,16 +103,17 @@ impl SpoolFile {
         if frames.is_empty() {
             return Ok(());
         }
-        let mut insert = QueryBuilder::new("insert into frame (number, epoch, kind, call_id, at_ms, payload) ");
-        insert.push_values(frames, |mut row, frame| {
-            row.push_bind(self.next_number.fetch_add(1, Ordering::Relaxed))
-                .push_bind(&self.epoch)
-                .push_bind(frame.kind as i64)
-                .push_bind(&frame.call_id)
-                .push_bind(frame.at_ms)
-                .push_bind(&frame.payload);
-        });
-        insert.build().execute(&self.writer).await?;
+        let mut insert = sqlx::query(insert_of(frames.len().next_power_of_two()));
+        for frame in frames {
+            insert = insert
+                .bind(self.next_number.fetch_add(1, Ordering::Relaxed))
+                .bind(&self.epoch)
+                .bind(frame.kind as i64)
+                .bind(&frame.call_id)
+                .bind(frame.at_ms)
+                .bind(&frame.payload);
+        }
+        insert.execute(&self.writer).await?;
         Ok(())
     }
 
@@ -172,13 +174,11 @@ impl SpoolFile {
     /// Takes all frames of these calls out. Call it when the ledger has them.
     pub async fn forget(&self, call_ids: &[&str]) -> Result<(), LedgerError> {
         for chunk in call_ids.chunks(FORGET_AT_ONCE) {
-            let mut delete = QueryBuilder::new("delete from frame where call_id in (");
-            let mut list = delete.separated(", ");
-            for call_id in chunk {
-                list.push_bind(*call_id);
-            }
-            delete.push(")");
-            delete.build().execute(&self.writer).await?;
+            let list = serde_json::to_string(chunk).map_err(|_| LedgerError::OutOfRange("spool.frame.call_id"))?;
+            sqlx::query("delete from frame where call_id in (select value from json_each($1))")
+                .bind(list)
+                .execute(&self.writer)
+                .await?;
         }
         Ok(())
     }
@@ -213,6 +213,16 @@ fn stored_frames(rows: Vec<(i64, i64, String, i64, String)>) -> Result<Vec<Store
         Ok(StoredFrame { number, frame: Frame { kind, call_id, at_ms, payload } })
     });
     frames.collect()
+}
+
+/// Inserts up to `rows` frames; what is not bound is null and left out. So a few statements serve groups of every size,
+/// and stay prepared.
+fn insert_of(rows: usize) -> sqlx::AssertSqlSafe<String> {
+    let list = vec!["(?, ?, ?, ?, ?, ?)"; rows].join(", ");
+    sqlx::AssertSqlSafe(format!(
+        "insert into frame (number, epoch, kind, call_id, at_ms, payload) \
+         select * from (values {list}) where column1 is not null"
+    ))
 }
 
 /// SQLite's own name for the log.
