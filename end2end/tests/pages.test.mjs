@@ -130,7 +130,7 @@ test('the calculator compares models at the published prices, in an address that
 
 const axe = await readFile(new URL('../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 
-for (const name of ['start', 'budgets', 'calculator']) {
+for (const name of ['start', 'budgets', 'calculator', 'keys']) {
   for (const scheme of ['light', 'dark']) {
     for (const width of [1280, 375]) {
       test(`/${name} at ${width} px, ${scheme}: nothing sideways, axe finds nothing`, async () => {

@@ -2,6 +2,7 @@
 
 pub mod budgets;
 pub mod calculator;
+pub mod keys;
 pub mod not_found;
 pub mod overview;
 pub mod start;

@@ -3,6 +3,7 @@
 use crate::app::kit::icon::Icon;
 use crate::app::pages::budgets::Budgets;
 use crate::app::pages::calculator::Calculator;
+use crate::app::pages::keys::Keys;
 use crate::app::pages::not_found::NotFound;
 use crate::app::pages::overview::Overview;
 use crate::app::pages::start::Start;
@@ -26,6 +27,7 @@ pub const NAV: &[NavEntry] = &[
     NavEntry { href: "/", label: "Overview", icon: Icon::Overview, aliases: &["/analytics"] },
     NavEntry { href: "/budgets", label: "Budgets", icon: Icon::Budgets, aliases: &[] },
     NavEntry { href: "/calculator", label: "Calculator", icon: Icon::Calculator, aliases: &[] },
+    NavEntry { href: "/keys", label: "Keys", icon: Icon::Key, aliases: &[] },
     NavEntry { href: "/start", label: "Get started", icon: Icon::Start, aliases: &[] },
 ];
 
@@ -44,6 +46,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/analytics") view=Overview ssr=SsrMode::Async/>
                     <Route path=path!("/budgets") view={Lazy::<BudgetsRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/calculator") view={Lazy::<CalculatorRoute>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/keys") view={Lazy::<KeysRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/start") view={Lazy::<StartRoute>::new()} ssr=SsrMode::Async/>
                 </FlatRoutes>
             </Frame>
@@ -74,6 +77,19 @@ impl LazyRoute for CalculatorRoute {
 
     fn view(_page: Self) -> AnyView {
         view! { <Calculator/> }.into_any()
+    }
+}
+
+struct KeysRoute;
+
+#[lazy_route]
+impl LazyRoute for KeysRoute {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        view! { <Keys/> }.into_any()
     }
 }
 

@@ -10,6 +10,8 @@ pub mod forecast_card;
 pub mod gateway_snippets;
 pub mod headline;
 pub mod heat_map;
+pub mod key_form;
+pub mod key_list;
 pub mod live_dot;
 pub mod log_import;
 pub mod metric_cards;

@@ -2,6 +2,7 @@
 
 use crate::server::{Answer, TestServer};
 use axum::http::StatusCode;
+use tollbridge::domain::api_key::KeyScope;
 use tollbridge::domain::usage::{Source, UserId};
 
 const PLAIN_FORM: [(&str, &str); 4] = [
@@ -39,6 +40,7 @@ async fn every_page_is_there() {
         ("/", "Nothing is recorded yet"),
         ("/budgets", "What a limit does"),
         ("/calculator", "Price book"),
+        ("/keys", "No key works yet"),
         ("/start", "Post usage yourself"),
     ] {
         let answer = server.get(page).await;
@@ -120,4 +122,19 @@ async fn the_calculator_answers_from_its_address() {
     let wrong = server.get("/calculator?input=1e3&model=gpt-5").await;
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
     assert!(wrong.text().contains("Must be a whole number of tokens"));
+}
+
+#[tokio::test]
+async fn a_key_is_revoked_by_a_plain_form() {
+    let server = TestServer::start().await;
+    let now_ms = server.state.clock.now_ms();
+    let made = server.state.ledger.create_key(&UserId::owner(), "laptop", &[KeyScope::Proxy], now_ms).await.unwrap();
+    let page = server.get("/keys").await.text();
+    assert!(page.contains("laptop") && page.contains(&format!("{}…{}", made.key.prefix, made.key.last4)));
+    assert!(!page.contains(made.text.reveal()), "the text of a key is shown when it is made, and never again");
+    let action = action_of(&server, "/keys", "revoke_key").await;
+    let answer = server.post_with(&action, &PLAIN_FORM, format!("id={}", made.key.id)).await;
+    assert_goes_on_to(&answer, "/keys");
+    assert!(server.get("/keys").await.text().contains("one revoked key"));
+    assert_eq!(server.state.ledger.authenticate(&made.text, now_ms).await.unwrap(), None);
 }

@@ -8,6 +8,7 @@ pub enum Icon {
     Overview,
     Budgets,
     Calculator,
+    Key,
     Start,
     System,
     Sun,
@@ -31,6 +32,7 @@ impl Icon {
             Self::Calculator => {
                 "M4 1.5h8a1 1 0 0 1 1 1v11a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1v-11a1 1 0 0 1 1-1ZM5.5 4.5h5M5.5 8h.01M8 8h.01M10.5 8h.01M5.5 11h.01M8 11h.01M10.5 11h.01"
             }
+            Self::Key => "M5.5 7.5a3 3 0 1 0 0 6 3 3 0 0 0 0-6ZM7.6 8.4 13.5 2.5M10.5 5.5l2 2",
             Self::Start => "M3 2.5v11M3 3h8.5l-1.8 3 1.8 3H3",
             Self::System => "M2 3h12v8H2ZM6 13.5h4M8 11v2.5",
             Self::Sun => {

@@ -6,6 +6,27 @@ use crate::domain::api_key::{ApiKey, KeyScope};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+/// The user's keys, the newest first, with moments as they are shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyList {
+    pub keys: Vec<ShownKey>,
+    /// IANA name of the zone of the moments.
+    pub time_zone: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownKey {
+    pub id: String,
+    pub name: String,
+    /// `tb_abcd…wxyz`.
+    pub shown: String,
+    pub scopes: Vec<KeyScope>,
+    pub created: String,
+    /// To the minute.
+    pub last_used: Option<String>,
+    pub revoked: Option<String>,
+}
+
 /// A new key with its text, which nobody can show again.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewKey {
@@ -14,11 +35,31 @@ pub struct NewKey {
 }
 
 /// The user's keys, revoked ones too, the newest first.
+///
+/// # Errors
+/// When the ledger cannot be read.
 #[server(prefix = "/_fn", input = Json, output = Json)]
-pub async fn get_keys() -> Result<Vec<ApiKey>, AppError> {
+pub async fn get_keys() -> Result<KeyList, AppError> {
+    use super::error::refuse;
+    use crate::domain::period::{Zone, local_date};
     use crate::domain::usage::UserId;
     let state = expect_context::<crate::http::state::AppState>();
-    state.ledger.keys(&UserId::owner()).await.map_err(super::error::refuse)
+    let user = UserId::owner();
+    let budget = state.ledger.budget(&user).await.map_err(refuse)?;
+    let zone = Zone::parse(&budget.time_zone).map_err(|error| refuse(error.into()))?;
+    let today = local_date(&zone, state.clock.now_ms());
+    let moment = |at_ms: i64| crate::app::format::moment(&zone.format_instant(at_ms), today);
+    let shown = |key: ApiKey| ShownKey {
+        shown: format!("{}…{}", key.prefix, key.last4),
+        created: moment(key.created_at_ms),
+        last_used: key.last_used_at_ms.map(moment),
+        revoked: key.revoked_at_ms.map(moment),
+        id: key.id,
+        name: key.name,
+        scopes: key.scopes,
+    };
+    let keys = state.ledger.keys(&user).await.map_err(refuse)?.into_iter().map(shown).collect();
+    Ok(KeyList { keys, time_zone: zone.name().into() })
 }
 
 /// Makes a key.
@@ -26,7 +67,11 @@ pub async fn get_keys() -> Result<Vec<ApiKey>, AppError> {
 /// # Errors
 /// [`AppError::Invalid`] for a name that is empty, longer than 100 characters or not printable, and for no scope.
 #[server(prefix = "/_fn", input = Json, output = Json)]
-pub async fn create_key(name: String, scopes: Vec<KeyScope>) -> Result<NewKey, AppError> {
+pub async fn create_key(
+    name: String,
+    // A form with no box ticked lacks the field altogether.
+    #[server(default)] scopes: Vec<KeyScope>,
+) -> Result<NewKey, AppError> {
     use super::error::{answer_with_status, refuse};
     use crate::domain::usage::UserId;
     let invalid = |field: &str, message: &str| {
@@ -43,19 +88,21 @@ pub async fn create_key(name: String, scopes: Vec<KeyScope>) -> Result<NewKey, A
     Ok(NewKey { text: created.text.reveal().to_owned(), key: created.key })
 }
 
-/// Ends a key.
+/// Ends a key. A plain form is sent back to the page.
 ///
 /// # Errors
 /// [`AppError::NotFound`] if no key that works has this id.
-#[server(prefix = "/_fn", input = Json, output = Json)]
+#[server(prefix = "/_fn")]
 pub async fn revoke_key(id: String) -> Result<(), AppError> {
     use super::error::{answer_with_status, refuse};
+    use super::form::go_on_to;
     use crate::domain::usage::UserId;
     let state = expect_context::<crate::http::state::AppState>();
     let now_ms = state.clock.now_ms();
-    if state.ledger.revoke_key(&UserId::owner(), &id, now_ms).await.map_err(refuse)? {
-        return Ok(());
+    let is_revoked = state.ledger.revoke_key(&UserId::owner(), &id, now_ms).await.map_err(refuse)?;
+    if !is_revoked {
+        answer_with_status(404);
     }
-    answer_with_status(404);
-    Err(AppError::NotFound)
+    go_on_to("/keys");
+    if is_revoked { Ok(()) } else { Err(AppError::NotFound) }
 }
