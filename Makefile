@@ -7,11 +7,11 @@ binary := $(CARGO_TARGET_DIR)/release/tollbridge
 built := target/site/.built
 sources := $(shell find src migrations style public -type f 2>/dev/null) Cargo.toml Cargo.lock
 
-.PHONY: help run test dev build lint unit e2e conformance soak bench bench-gateway measure clean setup setup-test
+.PHONY: help run test dev build lint unit e2e conformance fuzz soak bench bench-gateway measure clean setup setup-test
 help:
 	@echo 'make run    build and serve on http://127.0.0.1:3000'
 	@echo 'make test   every check and test there is'
-	@echo 'parts: make dev build lint unit e2e conformance soak bench bench-gateway measure clean'
+	@echo 'parts: make dev build lint unit e2e conformance fuzz soak bench bench-gateway measure clean'
 
 run: build
 	@exec $(binary) serve
@@ -46,6 +46,10 @@ e2e: setup-test build
 # The official SDKs and Claude Code against the gateway. Not part of `test`, because it downloads them.
 conformance: setup-test
 	@scripts/conformance.sh
+
+# Half a minute for each parser of what others send; FUZZ_SECONDS for longer.
+fuzz:
+	@scripts/fuzz.sh
 
 # The kill test, long: 200 kills on SQLite and 50 on PostgreSQL, about two minutes.
 soak: setup-test
