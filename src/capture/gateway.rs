@@ -14,6 +14,7 @@ mod answer_body;
 mod attribution;
 mod batch;
 mod call;
+mod chat;
 mod credential;
 mod endpoint;
 mod error;
@@ -29,7 +30,7 @@ pub use upstream::{UpstreamUrl, UpstreamUrlError};
 
 use crate::capture::recorder::Recorder;
 use crate::domain::api_key::{KeyScope, KeyText};
-use crate::domain::usage::UserId;
+use crate::domain::usage::{Source, UserId};
 use crate::ledger::{Ledger, LedgerError};
 use answer_body::{AnswerBody, Reader, Silence};
 use axum::body::Body;
@@ -37,7 +38,7 @@ use axum::extract::Request;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HOST};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Version, request, response};
 use batch::ResultsReader;
-use call::{Call, Ending};
+use call::{Call, Ending, Origin};
 use credential::{Caller, Credential};
 use endpoint::{Endpoint, Unknown, Watch};
 use hyper::body::Incoming;
@@ -119,7 +120,11 @@ impl Gateway {
     pub async fn pass(&self, now_ms: i64, request: Request) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
         match self.admit(now_ms, &mut parts).await {
-            Ok(admitted) if admitted.endpoint.watch == Watch::Call => self.pass_call(admitted, parts, body).await,
+            Ok(admitted) if admitted.endpoint.watch == Watch::Call => {
+                let context = attribution::from_headers(&admitted.headers);
+                let origin = Origin { source: Source::Gateway, context, listener: None };
+                self.pass_call(admitted, origin, parts, body).await
+            }
             Ok(admitted) => self.pass_other(admitted, parts, body).await.unwrap_or_else(|error| error.answer(None)),
             Err(error) => error.answer(None),
         }
@@ -167,14 +172,13 @@ impl Gateway {
     }
 
     /// A call of the Messages API: whatever happens from here on is recorded.
-    async fn pass_call(&self, admitted: Admitted, parts: request::Parts, body: Body) -> Response<Body> {
+    async fn pass_call(&self, admitted: Admitted, origin: Origin, parts: request::Parts, body: Body) -> Response<Body> {
         let mut body = self.request_body(&admitted, body);
         if let Err(error) = body.wait_for_first().await {
             // Nothing was asked of the provider.
             return error.answer(None);
         }
-        let context = attribution::from_headers(&admitted.headers);
-        let mut call = Call::new(self.0.recorder.clone(), &admitted.caller, admitted.now_ms, context, body.notes());
+        let mut call = Call::new(self.0.recorder.clone(), &admitted.caller, admitted.now_ms, origin, body.notes());
         call.note_start().await;
         match self.ask(&admitted, parts, body).await {
             Ok((mut answered, body)) => {

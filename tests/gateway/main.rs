@@ -2,6 +2,7 @@
 
 mod answers;
 mod batches;
+mod chat;
 mod conformance;
 mod credentials;
 mod fake_provider;

@@ -12,6 +12,7 @@ use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{CallContext, CallOutcome, Source, UsageRecord};
 use axum::http::{HeaderMap, StatusCode};
 use std::time::Instant;
+use tokio::sync::oneshot;
 
 pub const PROVIDER: &str = "anthropic";
 /// A usage object is some hundred bytes. What is far larger is not worth keeping beside every event.
@@ -29,6 +30,16 @@ pub struct Call {
     first_token_ms: Option<u64>,
     has_noted_usage: bool,
     has_ended: bool,
+    listener: Option<oneshot::Sender<Vec<UsageRecord>>>,
+}
+
+/// Where a call came from and what it belongs to.
+#[derive(Debug)]
+pub struct Origin {
+    pub source: Source,
+    pub context: CallContext,
+    /// Is told what was recorded.
+    pub listener: Option<oneshot::Sender<Vec<UsageRecord>>>,
 }
 
 /// How a call ended, as far as the connections tell.
@@ -45,16 +56,16 @@ pub enum Ending {
 }
 
 impl Call {
-    pub fn new(recorder: Recorder, caller: &Caller, now_ms: i64, context: CallContext, notes: RequestNotes) -> Self {
+    pub fn new(recorder: Recorder, caller: &Caller, now_ms: i64, origin: Origin, notes: RequestNotes) -> Self {
         let start = CallStart {
             call_id: uuid::Uuid::now_v7().to_string(),
             user_id: caller.user_id.clone(),
             api_key_id: caller.api_key_id.clone(),
             started_at_ms: now_ms,
-            source: Source::Gateway,
+            source: origin.source,
             provider: PROVIDER.into(),
             model_requested: requested_model(&notes),
-            context,
+            context: origin.context,
         };
         Self {
             recorder,
@@ -67,6 +78,7 @@ impl Call {
             first_token_ms: None,
             has_noted_usage: false,
             has_ended: false,
+            listener: origin.listener,
         }
     }
 
@@ -105,6 +117,10 @@ impl Call {
             let records = self.records(ending);
             tracing::debug!(call_id = self.id(), status = self.status_code, ?ending, "a call ended");
             self.recorder.end_with_parts(self.id(), &records);
+            if let Some(listener) = self.listener.take() {
+                // Who has gone does not want to know.
+                listener.send(records).ok();
+            }
         }
     }
 
@@ -121,7 +137,7 @@ impl Call {
         let record = UsageRecord {
             user_id: self.start.user_id.clone(),
             occurred_at_ms: self.start.started_at_ms,
-            source: Source::Gateway,
+            source: self.start.source,
             dedup_key: self.request_id.clone().unwrap_or_else(|| own_dedup_key(self.id())),
             part_of: None,
             is_sidechain: false,
