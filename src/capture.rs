@@ -1,6 +1,7 @@
 //! How usage gets in. Every way in ends in `recorder`, which prices a call once and hands it to the ledger. Calls that
 //! Tollbridge itself is in the middle of wait for the ledger in the `spool`.
 
+pub mod chat;
 pub mod demo;
 #[cfg(feature = "ssr")]
 pub mod gateway;

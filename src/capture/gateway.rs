@@ -16,6 +16,7 @@ mod answer_body;
 mod attribution;
 mod batch;
 mod call;
+mod chat;
 mod client_end;
 mod credential;
 mod endpoint;
@@ -34,7 +35,7 @@ pub use upstream::{UpstreamUrl, UpstreamUrlError};
 
 use crate::capture::recorder::{CallStart, Recorder};
 use crate::domain::api_key::{KeyScope, KeyText};
-use crate::domain::usage::UserId;
+use crate::domain::usage::{Source, UserId};
 use crate::ledger::{Ledger, LedgerError};
 use allowance::Allowance;
 use answer_body::{AnswerBody, Reader, Silence};
@@ -43,7 +44,7 @@ use axum::extract::Request;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HOST};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Version, request, response};
 use batch::ResultsReader;
-use call::{Call, Ending};
+use call::{Call, Ending, Origin};
 use credential::{Caller, Credential};
 use endpoint::{Endpoint, Unknown, Watch};
 use hyper::body::Incoming;
@@ -131,7 +132,11 @@ impl Gateway {
     pub async fn pass(&self, now_ms: i64, request: Request) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
         match self.admit(now_ms, &mut parts).await {
-            Ok(admitted) if admitted.endpoint.watch == Watch::Call => self.pass_call(admitted, parts, body).await,
+            Ok(admitted) if admitted.endpoint.watch == Watch::Call => {
+                let context = attribution::from_headers(&admitted.headers);
+                let origin = Origin { source: Source::Gateway, context, listener: None };
+                self.pass_call(admitted, origin, parts, body).await
+            }
             Ok(admitted) => self.pass_other(admitted, parts, body).await.unwrap_or_else(|error| error.answer(None)),
             Err(error) => error.answer(None),
         }
@@ -179,18 +184,17 @@ impl Gateway {
     }
 
     /// A call of the Messages API: whatever happens from here on is recorded.
-    async fn pass_call(&self, admitted: Admitted, parts: request::Parts, body: Body) -> Response<Body> {
+    async fn pass_call(&self, admitted: Admitted, origin: Origin, parts: request::Parts, body: Body) -> Response<Body> {
         let mut body = self.request_body(&admitted, body);
         if let Err(error) = body.wait_for_first().await {
             // Nothing was asked of the provider.
             return error.answer(None);
         }
         let shared = &self.0;
-        let context = attribution::from_headers(&admitted.headers);
-        let scope = allowance::scope_of(&admitted.caller, context.project.as_deref());
+        let scope = allowance::scope_of(&admitted.caller, origin.context.project.as_deref());
         let client = parts.extensions.get::<ClientEnd>().cloned().unwrap_or_default();
         let (recorder, allowance) = (shared.recorder.clone(), shared.allowance.clone());
-        let mut call = Call::new(recorder, allowance, &admitted.caller, admitted.now_ms, context, body.notes(), client);
+        let mut call = Call::new(recorder, allowance, &admitted.caller, admitted.now_ms, origin, body.notes(), client);
         if shared.allowance.may_block(&scope, admitted.now_ms).await {
             shared.allowance.hold(call.id(), scope, admitted.now_ms);
             let decision = self.decision(&call, &body, admitted.now_ms);

@@ -259,12 +259,12 @@ pub(super) fn each_once(tags: impl IntoIterator<Item = String>) -> Vec<String> {
 }
 
 /// A field's value; JSON's null is as good as absent.
-fn given<'a>(fields: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {
+pub(super) fn given<'a>(fields: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {
     fields.get(field).filter(|value| !value.is_null())
 }
 
 /// A printable name or id.
-fn name(fields: &Map<String, Value>, field: &str, max_chars: usize) -> Result<Option<String>, FieldError> {
+pub(super) fn name(fields: &Map<String, Value>, field: &str, max_chars: usize) -> Result<Option<String>, FieldError> {
     given(fields, field).map(|value| checked_name(field, value, max_chars)).transpose()
 }
 
@@ -304,6 +304,6 @@ fn flag(fields: &Map<String, Value>, field: &str) -> Result<Option<bool>, FieldE
     given(fields, field).map(|value| value.as_bool().ok_or_else(|| wrong(field, "must be true or false"))).transpose()
 }
 
-fn wrong(field: impl Into<String>, message: impl Into<String>) -> FieldError {
+pub(super) fn wrong(field: impl Into<String>, message: impl Into<String>) -> FieldError {
     FieldError { field: field.into(), message: message.into() }
 }

@@ -116,6 +116,16 @@ pub fn price_record(book: &PriceBook, record: &UsageRecord) -> PricedUsage {
     price_usage(book, &usage)
 }
 
+/// What the cache saved on a call: its cost if the whole prompt had been plain input, less its cost. Below zero where
+/// writing cost more than reading saved; `None` where there is no price.
+pub fn saved_by_cache(book: &PriceBook, record: &UsageRecord) -> Option<NanoUsd> {
+    let (cache_read, cache_write_5m, cache_write_1h) = (0, 0, 0);
+    let tokens =
+        TokenCounts { input: record.tokens.prompt(), cache_read, cache_write_5m, cache_write_1h, ..record.tokens };
+    let uncached = price_record(book, &UsageRecord { tokens, ..record.clone() });
+    uncached.cost?.checked_sub(price_record(book, record).cost?)
+}
+
 impl PricedUsage {
     fn without_cost(state: PricingState) -> Self {
         Self { cost: None, parts: CostParts::default(), state, price_card_id: None, card: None, lines: Vec::new() }

@@ -15,6 +15,8 @@ use std::time::Duration;
 pub const SMALL_BODY: BodyLimit = BodyLimit { bytes: 64 * 1024, within: Duration::from_secs(30) };
 /// Tracking, up to 1,000 events at once.
 pub const TRACKING_BODY: BodyLimit = BodyLimit { bytes: 4 * 1024 * 1024, within: Duration::from_secs(60) };
+/// A turn of the chat with its conversation; JSON writes some characters with six.
+pub const CHAT_BODY: BodyLimit = BodyLimit { bytes: 1024 * 1024, within: Duration::from_secs(30) };
 /// How long an answer may take to begin.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 

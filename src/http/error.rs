@@ -48,6 +48,14 @@ pub enum ApiError {
         message: String,
     },
     NotJson,
+    /// The chat needs a provider key, and this server has none.
+    NoProviderKey,
+    /// The provider did not answer, for this reason.
+    Refused {
+        /// The provider's own, or the gateway's for it.
+        status: u16,
+        message: &'static str,
+    },
     /// The body did not arrive in time.
     BodyTimeout,
     /// The answer took too long.
@@ -100,6 +108,13 @@ impl ApiError {
             Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::NoProviderKey => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Refused { status, .. } => match status {
+                429 => StatusCode::TOO_MANY_REQUESTS,
+                503 | 529 => StatusCode::SERVICE_UNAVAILABLE,
+                504 => StatusCode::GATEWAY_TIMEOUT,
+                _ => StatusCode::BAD_GATEWAY,
+            },
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::AnswerTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -124,6 +139,10 @@ impl ApiError {
             Self::CrossSite => "a page of another site may not do this",
             Self::WrongHost => "the Host header names no address of this server",
             Self::NotJson => "the body must be JSON, sent with Content-Type: application/json",
+            Self::NoProviderKey => {
+                "the chat needs a provider key: set ANTHROPIC_API_KEY for Tollbridge and start it again"
+            }
+            Self::Refused { message, .. } => message,
             Self::BodyTimeout => "the body did not arrive in time",
             Self::AnswerTimeout => "the answer took too long",
             Self::Unavailable { .. } => "the ledger cannot be reached at the moment; nothing was changed",

@@ -6,10 +6,10 @@
 //! 2. `set_headers`: security headers and caching, on refusals too.
 //! 3. `check_host`: only this machine's own names (DNS rebinding).
 //! 4. `check_origin`: no unsafe request from another site; strict for pages, lenient to programs under `/api`.
-//! 5. `read_body`: size and time of the body; 4 MiB for tracking, 64 KiB for all else.
+//! 5. `read_body`: size and time of the body; 4 MiB for tracking, 1 MiB for a chat, 64 KiB for all else.
 //! 6. `answer_in_time`: 10 seconds for a question.
 
-use super::body::{ANSWER_WITHIN, SMALL_BODY, TRACKING_BODY, answer_in_time, read_body};
+use super::body::{ANSWER_WITHIN, CHAT_BODY, SMALL_BODY, TRACKING_BODY, answer_in_time, read_body};
 use super::guard::{AllowedHosts, Strictness, check_host, check_origin};
 use super::state::AppState;
 use super::{api, error, gateway, headers, health, live, request_id};
@@ -50,6 +50,7 @@ fn data_plane() -> Router<AppState> {
         .route("/analytics/budget", small(get(api::budget::show).post(api::budget::change)))
         .route("/analytics/events", small(get(api::events::list)))
         .route("/analytics/events/{id}", small(get(api::events::show)))
+        .route("/chat", post(api::chat::send).layer(from_fn_with_state(CHAT_BODY, read_body)))
         .route("/live", small(get(live::listen)))
         .route("/prices", small(get(api::prices::list)))
         .route("/prices/calculate", small(post(api::prices::calculate)))

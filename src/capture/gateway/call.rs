@@ -14,6 +14,7 @@ use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{CallContext, CallOutcome, Source, UsageRecord};
 use axum::http::{HeaderMap, StatusCode};
 use std::time::Instant;
+use tokio::sync::oneshot;
 
 pub const PROVIDER: &str = "anthropic";
 /// A usage object is some hundred bytes. What is far larger is not worth keeping beside every event.
@@ -33,6 +34,16 @@ pub struct Call {
     first_token_ms: Option<u64>,
     has_noted_usage: bool,
     has_ended: bool,
+    listener: Option<oneshot::Sender<Vec<UsageRecord>>>,
+}
+
+/// Where a call came from and what it belongs to.
+#[derive(Debug)]
+pub struct Origin {
+    pub source: Source,
+    pub context: CallContext,
+    /// Is told what was recorded.
+    pub listener: Option<oneshot::Sender<Vec<UsageRecord>>>,
 }
 
 /// How a call ended, as far as the connections tell.
@@ -56,7 +67,7 @@ impl Call {
         allowance: Allowance,
         caller: &Caller,
         now_ms: i64,
-        context: CallContext,
+        origin: Origin,
         notes: RequestNotes,
         client: ClientEnd,
     ) -> Self {
@@ -65,10 +76,10 @@ impl Call {
             user_id: caller.user_id.clone(),
             api_key_id: caller.api_key_id.clone(),
             started_at_ms: now_ms,
-            source: Source::Gateway,
+            source: origin.source,
             provider: PROVIDER.into(),
             model_requested: requested_model(&notes),
-            context,
+            context: origin.context,
         };
         Self {
             recorder,
@@ -83,6 +94,7 @@ impl Call {
             first_token_ms: None,
             has_noted_usage: false,
             has_ended: false,
+            listener: origin.listener,
         }
     }
 
@@ -133,6 +145,10 @@ impl Call {
             tracing::debug!(call_id = self.id(), status = self.status_code, ?ending, "a call ended");
             self.allowance.settle(self.id(), &records);
             self.recorder.end_with_parts(self.id(), &records);
+            if let Some(listener) = self.listener.take() {
+                // Who has gone does not want to know.
+                listener.send(records).ok();
+            }
         }
     }
 
@@ -149,7 +165,7 @@ impl Call {
         let record = UsageRecord {
             user_id: self.start.user_id.clone(),
             occurred_at_ms: self.start.started_at_ms,
-            source: Source::Gateway,
+            source: self.start.source,
             dedup_key: self.request_id.clone().unwrap_or_else(|| own_dedup_key(self.id())),
             part_of: None,
             is_sidechain: false,

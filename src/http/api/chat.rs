@@ -1,0 +1,129 @@
+//! `POST /api/chat`: one turn of the built-in chat, as an event stream: `text` as it is written, `error` if the provider
+//! gives up, and at the end `usage` with what the turn cost.
+
+use crate::capture::chat::{ChatEvent, ChatReader, ChatRequest, refusal};
+use crate::domain::cost::{price_record, saved_by_cache};
+use crate::domain::money::{NanoUsd, format_cost};
+use crate::domain::price::PriceBook;
+use crate::domain::tokens::TokenCounts;
+use crate::domain::usage::{PricingState, UsageRecord};
+use crate::http::body::JsonBody;
+use crate::http::error::ApiError;
+use crate::http::state::AppState;
+use axum::body::BodyDataStream;
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures::{Stream, StreamExt};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// More of a refusal is not read.
+const MAX_REFUSAL_BYTES: usize = 64 * 1024;
+
+/// What a turn used and cost, as the ledger has it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TurnUsage<'a> {
+    call_id: &'a str,
+    conversation_id: Option<&'a str>,
+    model: &'a str,
+    tokens: TokenCounts,
+    #[serde(rename = "costNanoUsd")]
+    cost: Option<NanoUsd>,
+    cost_formatted: Option<String>,
+    /// Below zero where writing to the cache cost more than reading from it saved.
+    #[serde(rename = "savedByCacheNanoUsd")]
+    saved_by_cache: Option<NanoUsd>,
+    pricing_state: PricingState,
+    stop_reason: Option<&'a str>,
+}
+
+/// An answer under way. Dropping it hangs up on the provider.
+struct Turn {
+    /// `None` when it has ended.
+    answer: Option<BodyDataStream>,
+    reader: ChatReader,
+    waiting: VecDeque<Event>,
+    recorded: Option<oneshot::Receiver<Vec<UsageRecord>>>,
+    prices: Arc<PriceBook>,
+    call_id: String,
+}
+
+pub async fn send(
+    State(state): State<AppState>,
+    JsonBody(body): JsonBody<Value>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
+    let request = ChatRequest::parse(&body)?;
+    if !state.gateway.has_provider_key() {
+        return Err(ApiError::NoProviderKey);
+    }
+    let (listener, recorded) = oneshot::channel();
+    let answer = state.gateway.chat(state.clock.now_ms(), request.to_provider(), request.context(), listener).await;
+    let status = answer.status();
+    let call_id =
+        answer.headers().get("x-tollbridge-call-id").and_then(|id| id.to_str().ok()).unwrap_or_default().into();
+    if !status.is_success() {
+        // Read to its end, so that the call is recorded with the kind of the refusal.
+        axum::body::to_bytes(answer.into_body(), MAX_REFUSAL_BYTES).await.ok();
+        return Err(ApiError::Refused { status: status.as_u16(), message: refusal(status.as_u16()) });
+    }
+    let turn = Turn {
+        answer: Some(answer.into_body().into_data_stream()),
+        reader: ChatReader::default(),
+        waiting: VecDeque::new(),
+        recorded: Some(recorded),
+        prices: state.prices.clone(),
+        call_id,
+    };
+    Ok(Sse::new(futures::stream::unfold(turn, next_event)).keep_alive(KeepAlive::default()))
+}
+
+async fn next_event(mut turn: Turn) -> Option<(Result<Event, Infallible>, Turn)> {
+    loop {
+        if let Some(event) = turn.waiting.pop_front() {
+            return Some((Ok(event), turn));
+        }
+        match &mut turn.answer {
+            Some(answer) => match answer.next().await {
+                Some(Ok(bytes)) => turn.waiting.extend(turn.reader.push(&bytes).into_iter().map(shown)),
+                Some(Err(_)) => {
+                    turn.waiting.push_back(shown(ChatEvent::Error("the provider broke off its answer")));
+                    turn.answer = None;
+                }
+                None => turn.answer = None,
+            },
+            None => {
+                let records = turn.recorded.take()?.await.ok()?;
+                turn.waiting.push_back(usage_event(&turn.prices, &turn.call_id, records.first()?));
+            }
+        }
+    }
+}
+
+fn shown(event: ChatEvent) -> Event {
+    match event {
+        ChatEvent::Text(text) => Event::default().event("text").data(json!({"text": text}).to_string()),
+        ChatEvent::Error(message) => Event::default().event("error").data(json!({"message": message}).to_string()),
+    }
+}
+
+fn usage_event(prices: &PriceBook, call_id: &str, record: &UsageRecord) -> Event {
+    let priced = price_record(prices, record);
+    let usage = TurnUsage {
+        call_id,
+        conversation_id: record.context.conversation_id.as_deref(),
+        model: &record.model,
+        tokens: record.tokens,
+        cost: priced.cost,
+        cost_formatted: priced.cost.map(format_cost),
+        saved_by_cache: saved_by_cache(prices, record),
+        pricing_state: priced.state,
+        stop_reason: record.outcome.stop_reason.as_deref(),
+    };
+    let json = serde_json::to_string(&usage).unwrap_or_default();
+    Event::default().event("usage").data(json)
+}
