@@ -81,8 +81,8 @@ impl Ledger {
         Ok(changed > 0)
     }
 
-    /// Shuts an account out from `disabled_at_ms` on, or lets it in again, and ends its sessions. The owner cannot be shut
-    /// out. Says whether it could.
+    /// Shuts an account out from `disabled_at_ms` on, or lets it in again, and ends its sessions. Its keys are refused
+    /// meanwhile. The owner cannot be shut out. Says whether it could.
     pub async fn set_disabled(&self, user: &UserId, disabled_at_ms: Option<i64>) -> Result<bool, LedgerError> {
         if *user == UserId::owner() {
             return Ok(false);
@@ -98,6 +98,7 @@ impl Ledger {
         });
         end_sessions(&mut tx, user).await?;
         tx.commit().await?;
+        self.forget_keys_of(user);
         Ok(changed > 0)
     }
 }

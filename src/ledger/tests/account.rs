@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::account::{Account, NewPassword, Role};
+use crate::domain::api_key::KeyScope;
 use crate::ledger::invite::Joined;
 use crate::ledger::token::Token;
 
@@ -87,6 +88,17 @@ on_both!(whatever_takes_access_away_ends_every_session, |ledger| {
     assert_eq!(ledger.check_password("ann", "other words of mine").await.unwrap(), None);
     let late = ledger.open_session(&ann.user_id, NOON_MS).await.unwrap();
     assert_eq!(ledger.session_account(&late, NOON_MS).await.unwrap(), None);
+});
+
+// Row 25: a member whom a peer had removed kept access through his keys.
+on_both!(the_keys_of_a_disabled_account_are_refused_at_once, |ledger| {
+    let ann = join(&ledger, "ann", Role::Member).await;
+    let made = ledger.create_key(&ann.user_id, "laptop", &[KeyScope::Proxy], NOON_MS).await.unwrap();
+    assert!(ledger.authenticate(&made.text, NOON_MS).await.unwrap().is_some());
+    assert!(ledger.set_disabled(&ann.user_id, Some(NOON_MS)).await.unwrap());
+    assert_eq!(ledger.authenticate(&made.text, NOON_MS).await.unwrap(), None);
+    assert!(ledger.set_disabled(&ann.user_id, None).await.unwrap());
+    assert!(ledger.authenticate(&made.text, NOON_MS).await.unwrap().is_some());
 });
 
 on_both!(an_invitation_makes_one_account_within_a_week, |ledger| {
