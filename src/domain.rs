@@ -1,6 +1,7 @@
 //! The rules: money, tokens, prices, cost, periods, budgets, anomalies, forecasts and the shape of the answers. No
 //! input or output; compiles for the server and for the browser, and imports nothing else of this crate.
 
+pub mod account;
 pub mod anomaly;
 pub mod api_key;
 pub mod budget;

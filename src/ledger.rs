@@ -2,24 +2,29 @@
 //!
 //! `apply` is the one door for usage events (events and rollups in one transaction), `usage` answers questions from
 //! rollups alone, `event` pages through single events, `budget`, `key`, `setting` and `import_file` keep small tables,
-//! and `doctor` proves that the rollups equal the events. `live` tells who listens that a user's numbers moved. `spool` is
+//! `account`, `session` and `invite` say who may use the dashboard, and `doctor` proves that the rollups equal the events. `live` tells who listens that a user's numbers moved. `spool` is
 //! a file of its own, in which calls wait for the ledger. What usage costs is decided before it gets here.
 
+mod account;
 mod apply;
 mod budget;
 mod db;
 mod doctor;
 mod event;
 mod import_file;
+pub mod invite;
 pub mod key;
 mod live;
 mod migrate;
+mod password;
 mod removal;
 mod rollup;
+mod session;
 mod setting;
 pub mod spool;
 #[cfg(test)]
 mod tests;
+pub mod token;
 mod usage;
 
 pub use apply::{Applied, ApplyOutcome};
@@ -46,6 +51,7 @@ pub struct Ledger {
     key_cache: key::KeyCache,
     /// Grows with every change of a budget in this process.
     budget_version: Arc<AtomicU64>,
+    hashing: password::Hashing,
 }
 
 /// What can go wrong with the ledger; `http::error` maps it to a status and a public message.
@@ -74,6 +80,8 @@ pub enum LedgerError {
     /// A sum left the range of its integer, or a row holds what was never written.
     #[error("a stored value is out of range: {0}")]
     OutOfRange(&'static str),
+    #[error("a password could not be hashed: {0}")]
+    Hash(String),
     #[error(transparent)]
     Database(sqlx::Error),
 }
@@ -90,6 +98,7 @@ impl Ledger {
             versions: live::Versions::default(),
             key_cache: key::KeyCache::default(),
             budget_version: Arc::default(),
+            hashing: password::Hashing::default(),
         };
         match ledger.setting(setting::TIME_ZONE).await? {
             Some(name) if name == time_zone.name() => {}

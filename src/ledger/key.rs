@@ -126,7 +126,7 @@ impl Ledger {
         Ok(revoked > 0)
     }
 
-    /// The key that this text is, unless it is unknown or revoked. While the database does not answer, keys that were
+    /// The key that this text is, unless it is unknown or revoked or its user is shut out. While the database does not answer, keys that were
     /// recognised before still are, and all others are an error.
     pub async fn authenticate(&self, text: &KeyText, now_ms: i64) -> Result<Option<ApiKey>, LedgerError> {
         let hash = hash_of(text);
@@ -174,6 +174,11 @@ impl Ledger {
         }
     }
 
+    /// Asks the database again for every key of a user whose account has changed.
+    pub(super) fn forget_keys_of(&self, user: &UserId) {
+        self.key_cache.lock().keys.retain(|_, believed| believed.what.user_id != *user);
+    }
+
     /// Whether this text would be taken for a key without asking the database.
     #[cfg(test)]
     pub(super) fn is_believed_for_test(&self, text: &KeyText) -> bool {
@@ -185,7 +190,8 @@ impl Ledger {
             sqlx::query_as(concat!(
                 "select ",
                 key_columns!(),
-                " from api_key where hash = $1 and revoked_at_ms is null"
+                " from api_key where hash = $1 and revoked_at_ms is null and user_id not in \
+                 (select user_id from account where disabled_at_ms is not null)"
             ))
             .bind(stored_hash(hash))
             .fetch_optional(pool)

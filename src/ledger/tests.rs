@@ -1,6 +1,7 @@
 //! The ledger's tests. Each body runs on SQLite and on PostgreSQL; where `TOLLBRIDGE_TEST_POSTGRES` names no server, the
 //! second half is left out, unless `TOLLBRIDGE_TEST_ALL` says that nothing may be.
 
+mod account;
 mod apply;
 mod budget;
 mod key;

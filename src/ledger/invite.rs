@@ -1,0 +1,94 @@
+//! Invitations: a link that makes one account, once, within a week.
+
+use super::db::with_tx;
+use super::token::Token;
+use super::{Ledger, LedgerError};
+use crate::domain::account::{Account, NewPassword, Role};
+use crate::domain::usage::UserId;
+
+const LASTS_MS: i64 = 7 * 24 * 60 * 60_000;
+
+/// What became of an invitation that somebody took up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Joined {
+    Account(Account),
+    /// Unknown, over, or used before.
+    InviteIsOver,
+    /// Another account has this login. The invitation still holds.
+    LoginIsTaken,
+}
+
+impl Ledger {
+    /// Makes an invitation; its token is for the link.
+    pub async fn create_invite(&self, role: Role, by: &UserId, now_ms: i64) -> Result<Token, LedgerError> {
+        let token = Token::random();
+        let mut tx = self.db.begin().await?;
+        with_tx!(&mut tx, |connection| {
+            sqlx::query(
+                "insert into invite (hash, role, created_by, created_at_ms, expires_at_ms) values ($1, $2, $3, $4, $5)",
+            )
+            .bind(token.stored_hash())
+            .bind(role.name())
+            .bind(&by.0)
+            .bind(now_ms)
+            .bind(now_ms + LASTS_MS)
+            .execute(connection)
+            .await?;
+        });
+        tx.commit().await?;
+        Ok(token)
+    }
+
+    /// Makes the account that an invitation is for. `login` is as [`Account::check_login`] gives it.
+    pub async fn accept_invite(
+        &self,
+        token: &Token,
+        login: &str,
+        password: &NewPassword,
+        now_ms: i64,
+    ) -> Result<Joined, LedgerError> {
+        let stored = self.hashing.hash(password).await?;
+        let user_id = UserId(uuid::Uuid::now_v7().to_string());
+        let mut tx = self.db.begin().await?;
+        // Marked first: of two who take it up at once, the database lets one through.
+        let role: Option<String> = with_tx!(&mut tx, |connection| {
+            sqlx::query_scalar(
+                "update invite set used_at_ms = $1 where hash = $2 and used_at_ms is null and expires_at_ms > $1 \
+                 returning role",
+            )
+            .bind(now_ms)
+            .bind(token.stored_hash())
+            .fetch_optional(connection)
+            .await?
+        });
+        let Some(role) = role else { return Ok(Joined::InviteIsOver) };
+        let role: Role = role.parse().map_err(|_| LedgerError::OutOfRange("invite.role"))?;
+        let added = with_tx!(&mut tx, |connection| {
+            sqlx::query(
+                "insert into account (user_id, login, role, password_hash, created_at_ms) values ($1, $2, $3, $4, $5) \
+                 on conflict (login) do nothing",
+            )
+            .bind(&user_id.0)
+            .bind(login)
+            .bind(role.name())
+            .bind(&stored.0)
+            .bind(now_ms)
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        if added == 0 {
+            return Ok(Joined::LoginIsTaken);
+        }
+        tx.commit().await?;
+        let login = login.to_owned();
+        Ok(Joined::Account(Account {
+            user_id,
+            login,
+            role,
+            has_password: true,
+            created_at_ms: now_ms,
+            disabled_at_ms: None,
+        }))
+    }
+}

@@ -1,0 +1,94 @@
+//! Sessions of the dashboard: opened at login, each with an id of its own, over after half an hour without use or after
+//! eight hours.
+
+use super::account::{AccountRow, account_columns};
+use super::db::{with_reader, with_tx};
+use super::token::Token;
+use super::{Ledger, LedgerError};
+use crate::domain::account::Account;
+use crate::domain::usage::UserId;
+
+const IDLE_MS: i64 = 30 * 60_000;
+const LASTS_MS: i64 = 8 * 60 * 60_000;
+/// How exactly the last use is kept.
+const USE_NOTED_EVERY_MS: i64 = 60_000;
+
+impl Ledger {
+    /// Opens a session, and clears away those that are over.
+    pub async fn open_session(&self, user: &UserId, now_ms: i64) -> Result<Token, LedgerError> {
+        let token = Token::random();
+        let mut tx = self.db.begin().await?;
+        with_tx!(&mut tx, |connection| {
+            sqlx::query("delete from web_session where expires_at_ms <= $1 or last_seen_at_ms <= $2")
+                .bind(now_ms)
+                .bind(now_ms - IDLE_MS)
+                .execute(&mut *connection)
+                .await?;
+            sqlx::query(
+                "insert into web_session (user_id, hash, created_at_ms, last_seen_at_ms, expires_at_ms) \
+                 values ($1, $2, $3, $3, $4)",
+            )
+            .bind(&user.0)
+            .bind(token.stored_hash())
+            .bind(now_ms)
+            .bind(now_ms + LASTS_MS)
+            .execute(connection)
+            .await?;
+        });
+        tx.commit().await?;
+        Ok(token)
+    }
+
+    /// Whose session it is, if it still holds and the account may be used.
+    pub async fn session_account(&self, token: &Token, now_ms: i64) -> Result<Option<Account>, LedgerError> {
+        let found: Option<SessionRow> = with_reader!(&self.db, |pool| {
+            sqlx::query_as(concat!(
+                "select s.last_seen_at_ms, ",
+                account_columns!(),
+                " from web_session s join account a on a.user_id = s.user_id where s.hash = $1 and \
+                 s.expires_at_ms > $2 and s.last_seen_at_ms > $3 and a.disabled_at_ms is null"
+            ))
+            .bind(token.stored_hash())
+            .bind(now_ms)
+            .bind(now_ms - IDLE_MS)
+            .fetch_optional(pool)
+            .await?
+        });
+        let Some(found) = found else { return Ok(None) };
+        if now_ms - found.last_seen_at_ms >= USE_NOTED_EVERY_MS {
+            self.note_session_use(token, now_ms).await?;
+        }
+        Account::try_from(found.account).map(Some)
+    }
+
+    /// Ends one session: logging out.
+    pub async fn end_session(&self, token: &Token) -> Result<(), LedgerError> {
+        let mut tx = self.db.begin().await?;
+        with_tx!(&mut tx, |connection| {
+            sqlx::query("delete from web_session where hash = $1")
+                .bind(token.stored_hash())
+                .execute(connection)
+                .await?;
+        });
+        tx.commit().await
+    }
+
+    async fn note_session_use(&self, token: &Token, now_ms: i64) -> Result<(), LedgerError> {
+        let mut tx = self.db.begin().await?;
+        with_tx!(&mut tx, |connection| {
+            sqlx::query("update web_session set last_seen_at_ms = $1 where hash = $2")
+                .bind(now_ms)
+                .bind(token.stored_hash())
+                .execute(connection)
+                .await?;
+        });
+        tx.commit().await
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct SessionRow {
+    last_seen_at_ms: i64,
+    #[sqlx(flatten)]
+    account: AccountRow,
+}
