@@ -3,6 +3,7 @@
 use crate::server::{Answer, TestServer};
 use axum::http::StatusCode;
 use tollbridge::domain::api_key::KeyScope;
+use tollbridge::domain::budget::AtLimit;
 use tollbridge::domain::usage::{Source, UserId};
 
 const PLAIN_FORM: [(&str, &str); 4] = [
@@ -26,7 +27,7 @@ async fn action_of(server: &TestServer, page: &str, name: &str) -> String {
 }
 
 fn budget_form(limit: &str, time_zone: &str) -> String {
-    format!("limit={limit}&threshold_1=40&threshold_2=80&threshold_3=95&time_zone={time_zone}")
+    format!("limit={limit}&threshold_1=40&threshold_2=80&threshold_3=95&time_zone={time_zone}&at_limit=block")
 }
 
 fn assert_goes_on_to(answer: &Answer, path: &str) {
@@ -57,7 +58,7 @@ async fn a_budget_is_saved_by_a_plain_form() {
     assert_goes_on_to(&answer, "/budgets?saved=1");
     let budget = server.state.ledger.budget(&UserId::owner()).await.unwrap();
     assert_eq!((budget.monthly_limit.to_cents(), budget.thresholds), (125_050, [40, 80, 95]));
-    assert_eq!(budget.time_zone, "Asia/Tokyo");
+    assert_eq!((budget.time_zone.as_str(), budget.at_limit), ("Asia/Tokyo", AtLimit::Block));
     let page = server.get("/budgets?saved=1").await.text();
     assert!(page.contains("value=\"1250.50\"") && page.contains("Saved."));
 }
@@ -68,7 +69,7 @@ async fn a_wrong_budget_comes_back_with_its_fault_and_all_that_was_entered() {
     let before = server.state.ledger.budget(&UserId::owner()).await.unwrap();
     let action = action_of(&server, "/budgets", "save_budget").await;
     let answer = server.post_with(&action, &PLAIN_FORM, budget_form("12,50", "UTC")).await;
-    let back = "/budgets?limit=12%2C50&threshold_1=40&threshold_2=80&threshold_3=95&time_zone=UTC";
+    let back = "/budgets?limit=12%2C50&threshold_1=40&threshold_2=80&threshold_3=95&time_zone=UTC&at_limit=block";
     assert_goes_on_to(&answer, back);
     let page = server.get(back).await.text();
     assert!(page.contains("value=\"12,50\"") && page.contains("value=\"95\""));

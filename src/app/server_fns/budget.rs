@@ -40,13 +40,14 @@ pub async fn save_budget(
     threshold_2: String,
     threshold_3: String,
     time_zone: String,
+    at_limit: String,
 ) -> Result<(), AppError> {
     use super::error::{answer_with_status, refuse};
     use super::form::go_on_to;
     use crate::app::state::budget_form::SAVED_HREF;
     use crate::domain::usage::UserId;
     let state = expect_context::<crate::http::state::AppState>();
-    let form = BudgetForm { limit, thresholds: [threshold_1, threshold_2, threshold_3], time_zone };
+    let form = BudgetForm { limit, thresholds: [threshold_1, threshold_2, threshold_3], time_zone, at_limit };
     let budget = match form.parse() {
         Ok(budget) => budget,
         Err(fault) => {
@@ -55,9 +56,6 @@ pub async fn save_budget(
             return Err(fault.into());
         }
     };
-    // The form does not say what happens at the limit, so that stays as it is.
-    let at_limit = state.ledger.budget(&UserId::owner()).await.map_err(refuse)?.at_limit;
-    let budget = budget.with_at_limit(at_limit);
     state.ledger.save_budget(&UserId::owner(), &budget, state.clock.now_ms()).await.map_err(refuse)?;
     go_on_to(SAVED_HREF);
     Ok(())

@@ -4,7 +4,7 @@
 use crate::app::server_fns::error::AppError;
 #[cfg(any(feature = "ssr", test))]
 use crate::domain::budget::Budget;
-use crate::domain::budget::parse_limits;
+use crate::domain::budget::{AtLimit, parse_limits};
 use crate::domain::money::{NanoUsd, parse_cents};
 use crate::domain::query::percent_encode;
 use leptos_router::params::ParamsMap;
@@ -17,6 +17,7 @@ pub const SAVED_HREF: &str = "/budgets?saved=1";
 pub const LIMIT: &str = "limit";
 pub const THRESHOLDS: [&str; 3] = ["threshold_1", "threshold_2", "threshold_3"];
 pub const TIME_ZONE: &str = "time_zone";
+pub const AT_LIMIT: &str = "at_limit";
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BudgetForm {
@@ -25,6 +26,8 @@ pub struct BudgetForm {
     /// Percent.
     pub thresholds: [String; 3],
     pub time_zone: String,
+    /// `notify` or `block`.
+    pub at_limit: String,
 }
 
 /// What is wrong with a form, and in which field.
@@ -39,14 +42,19 @@ impl BudgetForm {
     pub fn from_params(params: &ParamsMap) -> Option<Self> {
         params.get_str(LIMIT)?;
         let text = |name: &str| params.get_str(name).unwrap_or_default().to_owned();
-        Some(Self { limit: text(LIMIT), thresholds: THRESHOLDS.map(text), time_zone: text(TIME_ZONE) })
+        Some(Self {
+            limit: text(LIMIT),
+            thresholds: THRESHOLDS.map(text),
+            time_zone: text(TIME_ZONE),
+            at_limit: text(AT_LIMIT),
+        })
     }
 
     /// The page's address with all that was entered.
     pub fn to_href(&self) -> String {
         let [first, second, third] = &self.thresholds;
-        let names = [LIMIT, THRESHOLDS[0], THRESHOLDS[1], THRESHOLDS[2], TIME_ZONE];
-        let values = [&self.limit, first, second, third, &self.time_zone];
+        let names = [LIMIT, THRESHOLDS[0], THRESHOLDS[1], THRESHOLDS[2], TIME_ZONE, AT_LIMIT];
+        let values = [&self.limit, first, second, third, &self.time_zone, &self.at_limit];
         let pairs: Vec<String> =
             names.iter().zip(values).map(|(name, value)| format!("{name}={}", percent_encode(value))).collect();
         format!("/budgets?{}", pairs.join("&"))
@@ -62,7 +70,12 @@ impl BudgetForm {
         if self.time_zone.trim().is_empty() {
             return Err(fault(TIME_ZONE, "must be named, such as Europe/Berlin"));
         }
+        self.at_limit()?;
         Ok(limits)
+    }
+
+    fn at_limit(&self) -> Result<AtLimit, BudgetFault> {
+        AtLimit::parse(self.at_limit.trim()).map_err(|error| fault(AT_LIMIT, error.message))
     }
 
     /// # Errors
@@ -72,7 +85,8 @@ impl BudgetForm {
         self.check()?;
         let (cents, thresholds) = self.numbers()?;
         let parsed = Budget::parse(cents, thresholds, self.time_zone.trim());
-        parsed.map_err(|error| fault_of(error.field, error.message))
+        let budget = parsed.map_err(|error| fault_of(error.field, error.message))?;
+        Ok(budget.with_at_limit(self.at_limit()?))
     }
 
     fn numbers(&self) -> Result<(i64, [i64; 3]), BudgetFault> {
@@ -92,6 +106,7 @@ impl BudgetForm {
             limit: crate::domain::money::cents_to_text(budget.monthly_limit.to_cents()),
             thresholds: budget.thresholds.map(|percent| percent.to_string()),
             time_zone: budget.time_zone.clone(),
+            at_limit: budget.at_limit.name().into(),
         }
     }
 }
@@ -139,7 +154,12 @@ mod tests {
     use super::*;
 
     fn form(limit: &str, thresholds: [&str; 3], time_zone: &str) -> BudgetForm {
-        BudgetForm { limit: limit.into(), thresholds: thresholds.map(Into::into), time_zone: time_zone.into() }
+        BudgetForm {
+            limit: limit.into(),
+            thresholds: thresholds.map(Into::into),
+            time_zone: time_zone.into(),
+            at_limit: "notify".into(),
+        }
     }
 
     #[test]
@@ -167,6 +187,18 @@ mod tests {
         ] {
             assert_eq!(entered.check().unwrap_err().field, field, "{entered:?}");
             assert_eq!(entered.parse().unwrap_err().field, field, "{entered:?}");
+        }
+    }
+
+    #[test]
+    fn what_happens_at_the_limit_is_one_of_two() {
+        let entered =
+            |at_limit: &str| BudgetForm { at_limit: at_limit.into(), ..form("100", ["50", "75", "90"], "UTC") };
+        let budget = entered("block").parse().unwrap();
+        assert_eq!(budget.at_limit, AtLimit::Block);
+        assert_eq!(BudgetForm::of(&budget).at_limit, "block");
+        for wrong in ["", "Block", "stop"] {
+            assert_eq!(entered(wrong).check().unwrap_err().field, AT_LIMIT, "{wrong}");
         }
     }
 

@@ -5,7 +5,7 @@ use crate::app::kit::field::TextField;
 use crate::app::kit::icon::{Icon, IconView};
 use crate::app::kit::notice::{Level, Notice};
 use crate::app::server_fns::budget::{BudgetDraft, SaveBudget};
-use crate::app::state::budget_form::{BudgetFault, BudgetForm, LIMIT, THRESHOLDS, TIME_ZONE};
+use crate::app::state::budget_form::{AT_LIMIT, BudgetFault, BudgetForm, LIMIT, THRESHOLDS, TIME_ZONE};
 use leptos::ev::SubmitEvent;
 use leptos::form::{ActionForm, FromFormData};
 use leptos::prelude::*;
@@ -15,6 +15,12 @@ const LEVELS: [(Level, &str, &str); 3] = [
     (Level::Info, "Note", "Note, percent of the limit"),
     (Level::Warning, "Warning", "Warning, percent of the limit"),
     (Level::Critical, "Critical", "Critical, percent of the limit"),
+];
+
+/// What happens to calls when the limit is reached.
+const AT_LIMIT_CHOICES: [(&str, &str, &str); 2] = [
+    ("notify", "Let calls go on", "You are told; nothing is refused."),
+    ("block", "Refuse calls", "The gateway answers with an error until the month ends or the limit is raised."),
 ];
 
 /// Suggestions only: any IANA zone can be typed.
@@ -85,7 +91,7 @@ pub fn BudgetFormCard(
             fault.with(|fault| fault.as_ref().filter(|fault| fault.field == field).map(|fault| fault.message.clone()))
         })
     };
-    let BudgetForm { limit, thresholds: [first, second, third], time_zone } = draft.form;
+    let BudgetForm { limit, thresholds: [first, second, third], time_zone, at_limit } = draft.form;
     let thresholds = THRESHOLDS.into_iter().zip(LEVELS).zip([first, second, third]);
     view! {
         <Card id="budget-form" title="Monthly limit" class="span-8">
@@ -111,6 +117,20 @@ pub fn BudgetFormCard(
                             })
                             .collect_view()}
                     </div>
+                </fieldset>
+                <fieldset class="form-group options">
+                    <legend>"When all of it is spent"</legend>
+                    {AT_LIMIT_CHOICES
+                        .map(|(value, name, sentence)| view! {
+                            <label class="option">
+                                <input type="radio" name=AT_LIMIT value=value checked=value == at_limit autocomplete="off"/>
+                                <span class="option-name">{name}</span>
+                                <span class="quiet small">{sentence}</span>
+                            </label>
+                        })
+                        .into_iter()
+                        .collect_view()}
+                    <p class="field-fault" aria-live="polite">{at(AT_LIMIT)}</p>
                 </fieldset>
                 <div class="form-foot">
                     <button class="button" aria-busy=move || save.pending().get().then_some("true")>"Save budget"</button>
@@ -149,6 +169,6 @@ fn Outcome(
 }
 
 fn form_of(sent: SaveBudget) -> BudgetForm {
-    let SaveBudget { limit, threshold_1, threshold_2, threshold_3, time_zone } = sent;
-    BudgetForm { limit, thresholds: [threshold_1, threshold_2, threshold_3], time_zone }
+    let SaveBudget { limit, threshold_1, threshold_2, threshold_3, time_zone, at_limit } = sent;
+    BudgetForm { limit, thresholds: [threshold_1, threshold_2, threshold_3], time_zone, at_limit }
 }

@@ -46,7 +46,7 @@ pub fn KeyFormCard(create: ServerAction<CreateKey>, base_url: String) -> impl In
                     value=Signal::derive(move || name.get().1)
                     fault=Signal::derive(move || fault_at("name"))
                     hint="What or who will use it."/>
-                <fieldset class="form-group choices" aria-describedby="scopes-fault">
+                <fieldset class="form-group options" aria-describedby="scopes-fault">
                     <legend>"It may"</legend>
                     {KeyScope::ALL.map(|scope| view! { <ScopeChoice scope/> }).into_iter().collect_view()}
                     <p id="scopes-fault" class="field-fault" aria-live="polite">
@@ -83,10 +83,10 @@ pub fn scope_sentence(scope: KeyScope) -> &'static str {
 fn ScopeChoice(scope: KeyScope) -> impl IntoView {
     let hint_id = format!("scope-{}-hint", scope.name());
     view! {
-        <label class="choice">
+        <label class="option">
             <input type="checkbox" name="scopes[]" value=scope.name() checked=scope == KeyScope::Proxy
                 aria-describedby=hint_id.clone() autocomplete="off"/>
-            <span class="choice-name">{scope.name()}</span>
+            <span class="option-name">{scope.name()}</span>
             <span id=hint_id class="quiet small">{scope_sentence(scope)}</span>
         </label>
     }
