@@ -1,6 +1,7 @@
 // Starts the release binary on a free port with an empty data folder, and a browser that must stay silent: any console
 // message, failed request or request to another host fails the test that caused it.
 import { spawn } from 'node:child_process';
+import { createServer as createProvider } from 'node:http';
 import { createServer } from 'node:net';
 import { mkdtemp, mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,6 +12,23 @@ import { chromium } from 'playwright-core';
 const root = path.resolve(import.meta.dirname, '..');
 export const output = path.join(import.meta.dirname, 'output');
 export const fixtures = path.join(root, 'tests', 'fixtures');
+
+/** A provider that answers every call with a message of this usage: `{ url, seen, stop() }`. */
+export async function startProvider(usage) {
+  const seen = [];
+  const provider = createProvider((request, response) => {
+    seen.push({ path: request.url, key: request.headers['x-api-key'] });
+    request.resume().on('end', () => {
+      response.writeHead(200, { 'content-type': 'application/json', 'request-id': `req_${seen.length}` });
+      response.end(JSON.stringify({
+        id: `msg_${seen.length}`, type: 'message', role: 'assistant', model: 'claude-opus-5', content: [],
+        stop_reason: 'end_turn', usage,
+      }));
+    });
+  });
+  await new Promise((resolve) => provider.listen(0, '127.0.0.1', resolve));
+  return { url: `http://127.0.0.1:${provider.address().port}`, seen, stop: () => provider.close() };
+}
 
 /** The server under test: `{ url, folder, run(args), stop() }`. `env` is added to its environment. */
 export async function startServer(env = {}) {

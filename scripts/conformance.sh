@@ -17,23 +17,21 @@ python_with() {
   echo "$*" > "$home/.packages"
 }
 
+# As above, with one package of npm's.
+node_with() {
+  local home=$folder/$1
+  [ "$(cat "$home/.packages" 2>/dev/null)" = "$2" ] && return
+  echo "conformance: installing $2 (npm)" >&2
+  mkdir -p "$home"
+  npm --silent --prefix "$home" install --no-save --no-package-lock "$2"
+  echo "$2" > "$home/.packages"
+}
+
 python_with python-newest 'anthropic==2.12.0'
 python_with python-old 'anthropic==0.40.0' 'httpx<0.28'
-typescript=$folder/typescript
-if [ "$(cat "$typescript/.packages" 2>/dev/null)" != 1.12.0 ]; then
-  echo 'conformance: installing @anthropic-ai/sdk 1.12.0 (npm)' >&2
-  mkdir -p "$typescript"
-  npm --silent --prefix "$typescript" install --no-save --no-package-lock @anthropic-ai/sdk@1.12.0
-  ln -sf "$(command -v node)" "$typescript/node"
-  echo 1.12.0 > "$typescript/.packages"
-fi
+node_with typescript @anthropic-ai/sdk@1.12.0
+ln -sf "$(command -v node)" "$folder/typescript/node"
+node_with claude-code @anthropic-ai/claude-code@2.1.197
 
-claude=$folder/claude-code
-if [ "$(cat "$claude/.packages" 2>/dev/null)" != 2.1.197 ]; then
-  echo 'conformance: installing @anthropic-ai/claude-code 2.1.197 (npm)' >&2
-  mkdir -p "$claude"
-  npm --silent --prefix "$claude" install --no-save --no-package-lock @anthropic-ai/claude-code@2.1.197
-  echo 2.1.197 > "$claude/.packages"
-fi
 
 TOLLBRIDGE_CONFORMANCE=$folder cargo nextest run --features ssr --test gateway conformance

@@ -2,8 +2,9 @@
 //!
 //! `apply` is the one door for usage events (events and rollups in one transaction), `usage` answers questions from
 //! rollups alone, `event` pages through single events, `budget`, `key`, `setting` and `import_file` keep small tables,
-//! `account`, `session` and `invite` say who may use the dashboard, and `doctor` proves that the rollups equal the events. `live` tells who listens that a user's numbers moved. `spool` is
-//! a file of its own, in which calls wait for the ledger. What usage costs is decided before it gets here.
+//! `account`, `session` and `invite` say who may use the dashboard (`password` and `token` keep their secrets as hashes), and
+//! `doctor` proves that the rollups equal the events. `live` tells who listens that a user's numbers moved. `spool` is a file of
+//! its own, in which calls wait for the ledger. What usage costs is decided before it gets here.
 
 mod account;
 mod apply;

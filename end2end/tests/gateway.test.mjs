@@ -1,30 +1,18 @@
 // The promise of the first page: point a client at it, and the call is on the dashboard a moment later.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
-import { getReport, hydrated, openPage, startBrowser, startServer } from '../harness.mjs';
+import { getReport, hydrated, openPage, startBrowser, startProvider, startServer } from '../harness.mjs';
 
 let provider, server, browser;
-const seen = [];
 before(async () => {
-  provider = createServer((request, response) => {
-    seen.push({ path: request.url, key: request.headers['x-api-key'] });
-    request.resume().on('end', () => {
-      response.writeHead(200, { 'content-type': 'application/json', 'request-id': `req_${seen.length}` });
-      response.end(JSON.stringify({
-        id: `msg_${seen.length}`, type: 'message', role: 'assistant', model: 'claude-opus-5', content: [],
-        stop_reason: 'end_turn', usage: { input_tokens: 1000, output_tokens: 200, cache_read_input_tokens: 10_000 },
-      }));
-    });
-  });
-  await new Promise((resolve) => provider.listen(0, '127.0.0.1', resolve));
-  server = await startServer({ TOLLBRIDGE_GATEWAY__UPSTREAM_URL: `http://127.0.0.1:${provider.address().port}` });
+  provider = await startProvider({ input_tokens: 1000, output_tokens: 200, cache_read_input_tokens: 10_000 });
+  server = await startServer({ TOLLBRIDGE_GATEWAY__UPSTREAM_URL: provider.url });
   browser = await startBrowser();
 });
 after(async () => {
   await browser?.close();
   await server?.stop();
-  provider?.close();
+  provider?.stop();
 });
 
 function send() {
@@ -40,7 +28,7 @@ test('a call passes through and is in the ledger with its exact cost', async () 
   assert.equal(answer.status, 200);
   assert.equal((await answer.json()).usage.output_tokens, 200);
   const callId = answer.headers.get('x-tollbridge-call-id');
-  assert.deepEqual(seen, [{ path: '/v1/messages?beta=true', key: 'sk-ant-test' }]);
+  assert.deepEqual(provider.seen, [{ path: '/v1/messages?beta=true', key: 'sk-ant-test' }]);
   let event;
   for (let wait = 0; wait < 40 && !event?.costUsd; wait += 1) {
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -1,28 +1,18 @@
 // A key's life: made and shown once, used by a client, seen in use, revoked, refused.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
-import { hydrated, openPage, startBrowser, startServer } from '../harness.mjs';
+import { hydrated, openPage, startBrowser, startProvider, startServer } from '../harness.mjs';
 
 let provider, server, browser;
 before(async () => {
-  provider = createServer((request, response) => {
-    request.resume().on('end', () => {
-      response.writeHead(200, { 'content-type': 'application/json' });
-      response.end(JSON.stringify({
-        id: 'msg_1', type: 'message', role: 'assistant', model: 'claude-opus-5', content: [],
-        stop_reason: 'end_turn', usage: { input_tokens: 10, output_tokens: 2 },
-      }));
-    });
-  });
-  await new Promise((resolve) => provider.listen(0, '127.0.0.1', resolve));
-  server = await startServer({ TOLLBRIDGE_GATEWAY__UPSTREAM_URL: `http://127.0.0.1:${provider.address().port}` });
+  provider = await startProvider({ input_tokens: 10, output_tokens: 2 });
+  server = await startServer({ TOLLBRIDGE_GATEWAY__UPSTREAM_URL: provider.url });
   browser = await startBrowser();
 });
 after(async () => {
   await browser?.close();
   await server?.stop();
-  provider?.close();
+  provider?.stop();
 });
 
 function send(key) {

@@ -31,10 +31,12 @@ mod upstream;
 pub use client_end::{ClientEnd, Cut};
 pub use credential::ProviderKey;
 pub use error::GatewayError;
+pub use headers::CALL_ID;
 pub use upstream::{UpstreamUrl, UpstreamUrlError};
 
 use crate::capture::recorder::{CallStart, Recorder};
 use crate::domain::api_key::{KeyScope, KeyText};
+use crate::domain::budget::CallScope;
 use crate::domain::usage::{Source, UserId};
 use crate::ledger::{Ledger, LedgerError};
 use allowance::Allowance;
@@ -44,7 +46,7 @@ use axum::extract::Request;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HOST};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Version, request, response};
 use batch::ResultsReader;
-use call::{Call, Ending, Origin};
+use call::{Call, Ending, Origin, requested_model};
 use credential::{Caller, Credential};
 use endpoint::{Endpoint, Unknown, Watch};
 use hyper::body::Incoming;
@@ -105,6 +107,13 @@ struct Admitted {
     base: String,
     /// As they were sent, but for our own key.
     headers: HeaderMap,
+}
+
+/// Why the provider is not asked.
+enum NotStarted {
+    Refused(Refusal),
+    /// The request did not come to its end.
+    Failed(GatewayError),
 }
 
 impl Default for GatewayLimits {
@@ -190,34 +199,23 @@ impl Gateway {
             // Nothing was asked of the provider.
             return error.answer(None);
         }
-        let shared = &self.0;
         let scope = allowance::scope_of(&admitted.caller, origin.context.project.as_deref());
         let client = parts.extensions.get::<ClientEnd>().cloned().unwrap_or_default();
-        let (recorder, allowance) = (shared.recorder.clone(), shared.allowance.clone());
+        let (recorder, allowance) = (self.0.recorder.clone(), self.0.allowance.clone());
         let mut call = Call::new(recorder, allowance, &admitted.caller, admitted.now_ms, origin, body.notes(), client);
-        if shared.allowance.may_block(&scope, admitted.now_ms).await {
-            shared.allowance.hold(call.id(), scope, admitted.now_ms);
-            let decision = self.decision(&call, &body, admitted.now_ms);
-            match body.gather(DECIDED_FIRST_BYTES).await {
-                Ok(true) => {
-                    if let Err(refusal) = decision.await {
-                        return self.refuse(call, &refusal);
-                    }
-                }
-                Ok(false) => body.decide_at_end(decision),
-                Err(error) => {
-                    call.withdraw();
-                    return error.answer(None);
-                }
+        match self.start(&call, &mut body, scope, admitted.now_ms).await {
+            Ok(()) => {}
+            Err(NotStarted::Refused(refusal)) => return self.refuse(call, &refusal),
+            Err(NotStarted::Failed(error)) => {
+                call.withdraw();
+                return error.answer(None);
             }
-        } else {
-            call.note_start().await;
         }
         let notes = body.notes();
         match self.ask(&admitted, parts, body).await {
             Ok((mut answered, body)) => {
                 if let Ok(id) = HeaderValue::from_str(call.id()) {
-                    answered.headers.insert(headers::CALL_ID, id);
+                    answered.headers.insert(CALL_ID, id);
                 }
                 call.note_answer(answered.status, &answered.headers);
                 let meter = Meter::of_answer(answered.status, &answered.headers);
@@ -233,15 +231,36 @@ impl Gateway {
         }
     }
 
+    /// Writes down that the call starts; where a budget may block it, not before what it may cost is reserved. Of a request
+    /// too large to wait for, that is decided when its end has come.
+    async fn start(
+        &self,
+        call: &Call,
+        body: &mut RequestBody,
+        scope: CallScope,
+        now_ms: i64,
+    ) -> Result<(), NotStarted> {
+        let allowance = &self.0.allowance;
+        if !allowance.may_block(&scope, now_ms).await {
+            call.note_start().await;
+            return Ok(());
+        }
+        allowance.hold(call.id(), scope, now_ms);
+        let decision = self.decision(call, body, now_ms);
+        if body.gather(DECIDED_FIRST_BYTES).await.map_err(NotStarted::Failed)? {
+            return decision.await.map_err(NotStarted::Refused);
+        }
+        body.decide_at_end(decision);
+        Ok(())
+    }
+
     /// Reserves what the call may cost, once all of its request is known, and then writes down that it starts.
     fn decision(&self, call: &Call, body: &RequestBody, now_ms: i64) -> Decision {
         let (allowance, recorder) = (self.0.allowance.clone(), self.0.recorder.clone());
         let (start, notes) = (call.start_now(), body.notes());
         Box::pin(async move {
-            let fields = notes.fields();
-            allowance.reserve(&start.call_id, &fields, notes.bytes(), now_ms).await?;
-            let model_requested = fields.model.as_deref().and_then(attribution::clean).unwrap_or(start.model_requested);
-            recorder.start(CallStart { model_requested, ..start }).await;
+            allowance.reserve(&start.call_id, &notes.fields(), notes.bytes(), now_ms).await?;
+            recorder.start(CallStart { model_requested: requested_model(&notes), ..start }).await;
             Ok(())
         })
     }

@@ -27,7 +27,6 @@ pub struct Budget {
     pub thresholds: [u32; 3],
     /// IANA zone in which the month begins and ends.
     pub time_zone: String,
-    #[serde(default)]
     pub at_limit: AtLimit,
 }
 
@@ -106,8 +105,8 @@ impl Budget {
         }
     }
 
-    /// A budget as a form or the API sends it, which only tells at its limit. The error names the field as the API does: `monthlyLimitCents`,
-    /// `alertThreshold1` to `alertThreshold3`, `timeZone`.
+    /// A budget as a form or the API sends it, which only tells at its limit. The error names the field as the API does:
+    /// `monthlyLimitCents`, `alertThreshold1` to `alertThreshold3`, `timeZone`.
     pub fn parse(monthly_limit_cents: i64, thresholds: [i64; 3], time_zone: &str) -> Result<Self, QueryError> {
         let zone = Zone::parse(time_zone).map_err(|error| QueryError { field: "timeZone", ..error })?;
         let (monthly_limit, thresholds) = parse_limits(monthly_limit_cents, thresholds)?;

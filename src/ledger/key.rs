@@ -2,6 +2,7 @@
 //! random bits, so nobody can guess one from its hash, and a slow hash would help nobody.
 
 use super::db::{with_reader, with_tx};
+use super::token::hex;
 use super::{Ledger, LedgerError};
 use crate::domain::api_key::{ApiKey, KeyScope, KeyText, RANDOM_DIGITS};
 use crate::domain::usage::UserId;
@@ -126,8 +127,8 @@ impl Ledger {
         Ok(revoked > 0)
     }
 
-    /// The key that this text is, unless it is unknown or revoked or its user is shut out. While the database does not answer, keys that were
-    /// recognised before still are, and all others are an error.
+    /// The key that this text is, unless it is unknown or revoked or its user is shut out. While the database does not
+    /// answer, keys that were recognised before still are, and all others are an error.
     pub async fn authenticate(&self, text: &KeyText, now_ms: i64) -> Result<Option<ApiKey>, LedgerError> {
         let hash = hash_of(text);
         let believed = self.key_cache.lock().keys.get(&hash).cloned();
@@ -282,7 +283,7 @@ fn hash_of(text: &KeyText) -> KeyHash {
 }
 
 fn stored_hash(hash: &KeyHash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(hash)
 }
 
 fn stored_scopes(scopes: &[KeyScope]) -> String {

@@ -6,6 +6,7 @@ use crate::app::kit::icon::{Icon, IconView};
 use crate::app::kit::notice::{Level, Notice};
 use crate::app::server_fns::budget::{BudgetDraft, SaveBudget};
 use crate::app::state::budget_form::{AT_LIMIT, BudgetFault, BudgetForm, LIMIT, THRESHOLDS, TIME_ZONE};
+use crate::domain::budget::AtLimit;
 use leptos::ev::SubmitEvent;
 use leptos::form::{ActionForm, FromFormData};
 use leptos::prelude::*;
@@ -15,12 +16,6 @@ const LEVELS: [(Level, &str, &str); 3] = [
     (Level::Info, "Note", "Note, percent of the limit"),
     (Level::Warning, "Warning", "Warning, percent of the limit"),
     (Level::Critical, "Critical", "Critical, percent of the limit"),
-];
-
-/// What happens to calls when the limit is reached.
-const AT_LIMIT_CHOICES: [(&str, &str, &str); 2] = [
-    ("notify", "Let calls go on", "You are told; nothing is refused."),
-    ("block", "Refuse calls", "The gateway answers with an error until the month ends or the limit is raised."),
 ];
 
 /// Suggestions only: any IANA zone can be typed.
@@ -120,14 +115,8 @@ pub fn BudgetFormCard(
                 </fieldset>
                 <fieldset class="form-group options">
                     <legend>"When all of it is spent"</legend>
-                    {AT_LIMIT_CHOICES
-                        .map(|(value, name, sentence)| view! {
-                            <label class="option">
-                                <input type="radio" name=AT_LIMIT value=value checked=value == at_limit autocomplete="off"/>
-                                <span class="option-name">{name}</span>
-                                <span class="quiet small">{sentence}</span>
-                            </label>
-                        })
+                    {AtLimit::ALL
+                        .map(|choice| view! { <AtLimitChoice choice is_chosen=choice.name() == at_limit/> })
                         .into_iter()
                         .collect_view()}
                     <p class="field-fault" aria-live="polite">{at(AT_LIMIT)}</p>
@@ -140,6 +129,23 @@ pub fn BudgetFormCard(
         </Card>
     }
     .into_any()
+}
+
+#[component]
+fn AtLimitChoice(choice: AtLimit, is_chosen: bool) -> impl IntoView {
+    let (name, sentence) = match choice {
+        AtLimit::Notify => ("Let calls go on", "You are told; nothing is refused."),
+        AtLimit::Block => {
+            ("Refuse calls", "The gateway answers with an error until the month ends or the limit is raised.")
+        }
+    };
+    view! {
+        <label class="option">
+            <input type="radio" name=AT_LIMIT value=choice.name() checked=is_chosen autocomplete="off"/>
+            <span class="option-name">{name}</span>
+            <span class="quiet small">{sentence}</span>
+        </label>
+    }
 }
 
 /// Beside the button: whether it was saved.

@@ -113,7 +113,8 @@ impl Call {
         CallStart { model_requested: requested_model(&self.notes), context: self.context(), ..self.start.clone() }
     }
 
-    /// A budget refused the call before all of it was sent, so nobody was asked anything and there is nothing to record.
+    /// A budget refused the call, or it broke off while that was being decided: the provider was not asked, so there is
+    /// nothing to record.
     pub fn withdraw(mut self) {
         self.has_ended = true;
         self.allowance.release(self.id());
@@ -240,7 +241,8 @@ impl Drop for Call {
     }
 }
 
-fn requested_model(notes: &RequestNotes) -> String {
+/// The model that the request names, as far as it has come.
+pub fn requested_model(notes: &RequestNotes) -> String {
     notes.fields().model.as_deref().and_then(clean).unwrap_or_else(|| "unknown".into())
 }
 

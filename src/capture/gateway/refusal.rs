@@ -1,7 +1,7 @@
 //! What a client is told when a budget refuses its call: in the words and headers by which Claude Code knows a spend limit
 //! and stops instead of trying again.
 
-use crate::domain::budget::{BudgetScope, NamedBudget};
+use crate::domain::budget::NamedBudget;
 use crate::domain::money::NanoUsd;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
@@ -35,15 +35,12 @@ impl Refusal {
         let ends_ms = budget.interval_at(now_ms).end_ms;
         let resets = DateTime::from_timestamp_millis(ends_ms).unwrap_or_default().format("%Y-%m-%d %H:%M UTC");
         let of_model = budget.model.as_ref().map(|model| format!(", {model} only")).unwrap_or_default();
-        let scope = match &budget.scope {
-            BudgetScope::User => "all calls".into(),
-            scope => scope.words(),
-        };
         let message = format!(
-            "spend limit reached ({}; resets {resets}). {} ({scope}{of_model}): {spent} of {} spent, {reserved} held by \
+            "spend limit reached ({}; resets {resets}). {} ({}{of_model}): {spent} of {} spent, {reserved} held by \
              calls under way; this call may cost up to {most}.",
             budget.period.adverb(),
             budget.name,
+            budget.scope.words(),
             budget.limit_at(now_ms),
         );
         Self { message, retry_after_s: (ends_ms.saturating_sub(now_ms) + 999) / 1_000 }

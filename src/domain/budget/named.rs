@@ -11,7 +11,7 @@ use std::str::FromStr;
 
 /// The id of the budget that every user has.
 pub const DEFAULT_BUDGET: &str = "default";
-pub const MAX_THRESHOLDS: usize = 10;
+const MAX_THRESHOLDS: usize = 10;
 const MAX_NAME_CHARS: usize = 80;
 const MAX_SCOPE_CHARS: usize = 200;
 
@@ -114,10 +114,6 @@ impl NamedBudget {
         }
     }
 
-    pub fn blocks(&self) -> bool {
-        self.at_limit == AtLimit::Block
-    }
-
     /// The limit that holds at an instant.
     pub fn limit_at(&self, now_ms: i64) -> NanoUsd {
         self.raise.filter(|raise| now_ms < raise.until_ms).map_or(self.limit, |raise| raise.limit)
@@ -181,7 +177,7 @@ impl BudgetScope {
     /// For a sentence: `all calls`, `project website`.
     pub fn words(&self) -> String {
         match self {
-            Self::User => "all your calls".into(),
+            Self::User => "all calls".into(),
             Self::ApiKey(id) => format!("key {id}"),
             Self::Project(project) => format!("project {project}"),
             Self::Everyone => "everyone's calls".into(),

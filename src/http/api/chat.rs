@@ -2,6 +2,7 @@
 //! gives up, and at the end `usage` with what the turn cost.
 
 use crate::capture::chat::{ChatEvent, ChatReader, ChatRequest, refusal};
+use crate::capture::gateway::CALL_ID;
 use crate::domain::cost::{price_record, saved_by_cache};
 use crate::domain::money::{NanoUsd, format_cost};
 use crate::domain::price::PriceBook;
@@ -64,8 +65,7 @@ pub async fn send(
     let (listener, recorded) = oneshot::channel();
     let answer = state.gateway.chat(state.clock.now_ms(), request.to_provider(), request.context(), listener).await;
     let status = answer.status();
-    let call_id =
-        answer.headers().get("x-tollbridge-call-id").and_then(|id| id.to_str().ok()).unwrap_or_default().into();
+    let call_id = answer.headers().get(CALL_ID).and_then(|id| id.to_str().ok()).unwrap_or_default().into();
     if !status.is_success() {
         // Read to its end, so that the call is recorded with the kind of the refusal.
         axum::body::to_bytes(answer.into_body(), MAX_REFUSAL_BYTES).await.ok();
