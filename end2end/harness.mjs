@@ -13,21 +13,41 @@ const root = path.resolve(import.meta.dirname, '..');
 export const output = path.join(import.meta.dirname, 'output');
 export const fixtures = path.join(root, 'tests', 'fixtures');
 
-/** A provider that answers every call with a message of this usage: `{ url, seen, stop() }`. */
+/** A provider that answers every call with a message of this usage, streamed in pieces where that is asked for:
+ * `{ url, seen, hold, stop() }`. While `hold` is set, a stream stops after its first words. */
 export async function startProvider(usage) {
-  const seen = [];
-  const provider = createProvider((request, response) => {
-    seen.push({ path: request.url, key: request.headers['x-api-key'] });
-    request.resume().on('end', () => {
-      response.writeHead(200, { 'content-type': 'application/json', 'request-id': `req_${seen.length}` });
-      response.end(JSON.stringify({
-        id: `msg_${seen.length}`, type: 'message', role: 'assistant', model: 'claude-opus-5', content: [],
-        stop_reason: 'end_turn', usage,
-      }));
+  const provider = { seen: [], hold: false, text: ['Good ', 'morning.'] };
+  const server = createProvider(async (request, response) => {
+    const body = await readBody(request);
+    const id = provider.seen.length + 1;
+    provider.seen.push({ path: request.url, key: request.headers['x-api-key'] });
+    const { stream, model } = body ? JSON.parse(body) : {};
+    const message = { id: `msg_${id}`, type: 'message', role: 'assistant', model: model ?? 'claude-opus-5', content: [], usage };
+    response.writeHead(200, {
+      'content-type': stream ? 'text/event-stream' : 'application/json', 'request-id': `req_${id}`,
     });
+    if (!stream) return response.end(JSON.stringify({ ...message, stop_reason: 'end_turn' }));
+    const send = (event) => response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+    send({ type: 'message_start', message: { ...message, usage: { ...usage, output_tokens: 1 } } });
+    send({ type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } });
+    for (const text of provider.text) {
+      send({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } });
+      if (provider.hold) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    send({ type: 'content_block_stop', index: 0 });
+    send({ type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { output_tokens: usage.output_tokens } });
+    send({ type: 'message_stop' });
+    response.end();
   });
-  await new Promise((resolve) => provider.listen(0, '127.0.0.1', resolve));
-  return { url: `http://127.0.0.1:${provider.address().port}`, seen, stop: () => provider.close() };
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return Object.assign(provider, {
+    url: `http://127.0.0.1:${server.address().port}`,
+    stop() {
+      server.close();
+      server.closeAllConnections();
+    },
+  });
 }
 
 /** The server under test: `{ url, folder, run(args), stop() }`. `env` is added to its environment. */
@@ -134,6 +154,12 @@ export async function getReport(url, query) {
   const response = await fetch(`${url}/api/analytics/tokens?${query}`);
   assert.equal(response.status, 200);
   return response.json();
+}
+
+async function readBody(request) {
+  let text = '';
+  for await (const chunk of request) text += chunk;
+  return text;
 }
 
 async function waitUntil(condition, timeoutMs = 20_000) {

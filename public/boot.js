@@ -1,4 +1,4 @@
-// What a page does before, and without, WebAssembly: the theme switch, the keys, the help and the date popover. It only
+// What a page does before, and without, WebAssembly: the theme switch, the keys, the help and the popovers. It only
 // clicks, focuses and opens what is in the page; what a key means stands there, in `data-key`.
 (() => {
   const root = document.documentElement;
@@ -40,6 +40,7 @@
     if (target?.dataset.copies) copy(target);
     if (target?.dataset.opens) document.getElementById(target.dataset.opens)?.showModal();
     closePopovers(event.target);
+    if (event.target.closest("[popover] a")) event.target.closest("[popover]").hidePopover();
   });
 
   document.addEventListener("submit", () => closePopovers(null), true);

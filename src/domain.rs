@@ -5,6 +5,7 @@ pub mod account;
 pub mod anomaly;
 pub mod api_key;
 pub mod budget;
+pub mod chat;
 pub mod cost;
 pub mod forecast;
 pub mod heat_map;

@@ -3,6 +3,7 @@
 use crate::app::kit::icon::Icon;
 use crate::app::pages::budgets::Budgets;
 use crate::app::pages::calculator::Calculator;
+use crate::app::pages::chat::Chat;
 use crate::app::pages::keys::Keys;
 use crate::app::pages::not_found::NotFound;
 use crate::app::pages::overview::Overview;
@@ -22,14 +23,18 @@ pub struct NavEntry {
     pub aliases: &'static [&'static str],
 }
 
-/// The pages that exist, in reading order.
+/// The pages that exist, in reading order. The first [`IN_BAR`] stand in the bottom bar of a narrow screen, the rest behind
+/// its "More".
 pub const NAV: &[NavEntry] = &[
     NavEntry { href: "/", label: "Overview", icon: Icon::Overview, aliases: &["/analytics"] },
     NavEntry { href: "/budgets", label: "Budgets", icon: Icon::Budgets, aliases: &[] },
     NavEntry { href: "/calculator", label: "Calculator", icon: Icon::Calculator, aliases: &[] },
+    NavEntry { href: "/chat", label: "Chat", icon: Icon::Chat, aliases: &[] },
     NavEntry { href: "/keys", label: "Keys", icon: Icon::Key, aliases: &[] },
     NavEntry { href: "/start", label: "Get started", icon: Icon::Start, aliases: &[] },
 ];
+
+pub const IN_BAR: usize = 4;
 
 /// The whole dashboard. Pages are rendered in [`SsrMode::Async`]: complete HTML in one piece, so that they can be read
 /// without scripts and nothing moves when those arrive. In the browser each page but the Overview is a file of its own,
@@ -46,6 +51,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/analytics") view=Overview ssr=SsrMode::Async/>
                     <Route path=path!("/budgets") view={Lazy::<BudgetsRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/calculator") view={Lazy::<CalculatorRoute>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/chat") view={Lazy::<ChatRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/keys") view={Lazy::<KeysRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/start") view={Lazy::<StartRoute>::new()} ssr=SsrMode::Async/>
                 </FlatRoutes>
@@ -77,6 +83,19 @@ impl LazyRoute for CalculatorRoute {
 
     fn view(_page: Self) -> AnyView {
         view! { <Calculator/> }.into_any()
+    }
+}
+
+struct ChatRoute;
+
+#[lazy_route]
+impl LazyRoute for ChatRoute {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        view! { <Chat/> }.into_any()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The document around every page, and the frame that all pages share: navigation, theme switch, keyboard help.
 
 use crate::app::kit::icon::{BrandMark, Icon, IconView};
-use crate::app::routes::{NAV, NavEntry};
+use crate::app::routes::{IN_BAR, NAV, NavEntry};
 #[cfg(feature = "ssr")]
 use crate::app::{routes::App, state::theme};
 use leptos::prelude::*;
@@ -44,7 +44,15 @@ pub fn Frame(children: Children) -> impl IntoView {
             <header class="rail">
                 <a class="brand" href="/"><BrandMark/>"Tollbridge"</a>
                 <nav class="nav" aria-label="Pages">
-                    <ul>{NAV.iter().map(|entry| view! { <NavLink entry/> }).collect_view()}</ul>
+                    <ul>
+                        {NAV[..IN_BAR].iter().map(|entry| view! { <NavLink entry/> }).collect_view()}
+                        <li class="nav-more">
+                            <button type="button" popovertarget="more-pages"><IconView icon=Icon::More/><span>"More"</span></button>
+                            <ul id="more-pages" popover="auto">
+                                {NAV[IN_BAR..].iter().map(|entry| view! { <NavLink entry/> }).collect_view()}
+                            </ul>
+                        </li>
+                    </ul>
                 </nav>
                 <div class="rail-foot">
                     <ThemeSwitch/>

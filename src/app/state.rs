@@ -1,7 +1,10 @@
-//! The state of a view: its address, and the theme that the browser asked for. Nothing else outlives a page.
+//! The state of a view: its address, what a form holds, a conversation, and the theme that the browser asked for. Only
+//! address and theme outlive a page.
 
 pub mod address;
 pub mod budget_form;
 pub mod calculator_address;
+pub mod chat_events;
+pub mod conversation;
 #[cfg(feature = "ssr")]
 pub mod theme;

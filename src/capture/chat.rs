@@ -9,6 +9,10 @@ use serde_json::{Map, Value, json};
 /// Who does not choose a model gets this one: it is cheap.
 pub const DEFAULT_MODEL: &str = "claude-haiku-4-5";
 
+/// Offered beside the models that were called before: the current ones of each family, from cheap to dear.
+pub const OFFERED_MODELS: [&str; 6] =
+    ["claude-haiku-5-5", DEFAULT_MODEL, "claude-sonnet-5-5", "claude-sonnet-5", "claude-opus-5-5", "claude-opus-5"];
+
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 const MAX_HISTORY_BYTES: usize = 512 * 1024;
 const MAX_HISTORY: usize = 200;

@@ -32,6 +32,7 @@ pub use client_end::{ClientEnd, Cut};
 pub use credential::ProviderKey;
 pub use error::GatewayError;
 pub use headers::CALL_ID;
+pub use refusal::Refusal;
 pub use upstream::{UpstreamUrl, UpstreamUrlError};
 
 use crate::capture::recorder::{CallStart, Recorder};
@@ -51,7 +52,6 @@ use credential::{Caller, Credential};
 use endpoint::{Endpoint, Unknown, Watch};
 use hyper::body::Incoming;
 use meter::Meter;
-use refusal::Refusal;
 use request_body::{Decision, RequestBody, RequestLimits};
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,6 +5,7 @@
 //! id, and logged here once with its cause.
 
 use super::request_id;
+use crate::capture::gateway::Refusal;
 use crate::domain::api_key::KeyScope;
 use crate::domain::query::QueryError;
 use crate::ledger::LedgerError;
@@ -16,7 +17,7 @@ use serde::Serialize;
 use std::error::Error;
 
 /// Seconds after which a client may try again when the ledger cannot take anything.
-const RETRY_AFTER_S: u64 = 5;
+const RETRY_AFTER_S: i64 = 5;
 
 #[derive(Debug)]
 pub enum ApiError {
@@ -56,6 +57,8 @@ pub enum ApiError {
         status: u16,
         message: &'static str,
     },
+    /// A budget has no room for the call.
+    OverBudget(Refusal),
     /// The body did not arrive in time.
     BodyTimeout,
     /// The answer took too long.
@@ -104,7 +107,7 @@ impl ApiError {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoKey => StatusCode::UNAUTHORIZED,
             Self::KeyLacksScope { .. } | Self::CrossSite => StatusCode::FORBIDDEN,
-            Self::TooManyListeners => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyListeners | Self::OverBudget(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -143,11 +146,16 @@ impl ApiError {
                 "the chat needs a provider key: set ANTHROPIC_API_KEY for Tollbridge and start it again"
             }
             Self::Refused { message, .. } => message,
+            Self::OverBudget(refusal) => &refusal.message,
             Self::BodyTimeout => "the body did not arrive in time",
             Self::AnswerTimeout => "the answer took too long",
             Self::Unavailable { .. } => "the ledger cannot be reached at the moment; nothing was changed",
             Self::Internal { .. } => "something went wrong on the server",
         }
+    }
+
+    fn retry_after_s(&self) -> i64 {
+        if let Self::OverBudget(refusal) = self { refusal.retry_after_s } else { RETRY_AFTER_S }
     }
 
     fn log(&self) {
@@ -175,9 +183,15 @@ impl IntoResponse for ApiError {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(self.retry_after_s()));
         }
         response
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Self::OverBudget(refusal)
     }
 }
 

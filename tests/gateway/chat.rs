@@ -4,8 +4,9 @@ use super::answers::EVENTS;
 use super::fake_provider::{FakeProvider, Step, chunk, end_of_chunks, json_answer, stream_head};
 use super::gateway_server::{Answer, GatewayServer, Setup, read_until};
 use serde_json::Value;
+use tollbridge::domain::budget::{AtLimit, Budget};
 use tollbridge::domain::money::NanoUsd;
-use tollbridge::domain::usage::Source;
+use tollbridge::domain::usage::{Source, UserId};
 
 const BODY: &str = r#"{"message":"canary-of-the-prompt","model":"claude-sonnet-4-20250514","agentSlug":"writer"}"#;
 
@@ -35,6 +36,7 @@ async fn a_turn_is_streamed_and_recorded_once_with_the_cost_that_it_tells() {
     provider.play(whole_stream());
     let answer = server.post("/api/chat", &[], BODY).await;
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/event-stream")));
+    let start = events(&answer, "start").remove(0);
     let texts: Vec<Value> = events(&answer, "text").into_iter().map(|event| event["text"].clone()).collect();
     assert_eq!(texts, ["Twenty-four characters! ", "And twenty more here"]);
     let usage = events(&answer, "usage").remove(0);
@@ -45,6 +47,7 @@ async fn a_turn_is_streamed_and_recorded_once_with_the_cost_that_it_tells() {
     assert_eq!((usage["tokens"]["input"].as_u64(), usage["tokens"]["output"].as_u64()), (Some(25), Some(12)));
     assert_eq!(usage["conversationId"].as_str(), event.record.context.conversation_id.as_deref());
     assert!(usage["conversationId"].is_string());
+    assert_eq!((&start["callId"], &start["conversationId"]), (&usage["callId"], &usage["conversationId"]));
     assert_eq!((event.record.source, event.record.context.agent_slug.as_deref()), (Source::Chat, Some("writer")));
     let kept = format!("{event:?}");
     assert!(!kept.contains("canary") && !kept.contains("Twenty"), "{kept}");
@@ -77,6 +80,21 @@ async fn a_refusal_of_the_provider_is_told_in_our_words_and_recorded() {
     assert!(answer.text().contains("rate limit") && !answer.text().contains("canary"), "{}", answer.text());
     let record = server.event().await.record;
     assert_eq!((record.source, record.outcome.error_message.as_deref()), (Source::Chat, Some("rate_limit_error")));
+}
+
+#[tokio::test]
+async fn a_budget_that_blocks_says_so_in_its_own_words() {
+    let provider = FakeProvider::start().await;
+    let server = server(&provider).await;
+    // A cent; the longest answer may cost six.
+    let budget = Budget::parse(1, [50, 75, 90], "UTC").unwrap().with_at_limit(AtLimit::Block);
+    server.ledger.save_budget(&UserId::owner(), &budget, 0).await.unwrap();
+    let answer = server.post("/api/chat", &[], BODY).await;
+    assert_eq!(answer.status, 429);
+    assert!(answer.text().contains("spend limit reached (monthly; resets "), "{}", answer.text());
+    let retry_after_s: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!(retry_after_s > 60, "until the month ends, not {retry_after_s} s");
+    assert!(provider.seen().is_empty());
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ pub enum Icon {
     Overview,
     Budgets,
     Calculator,
+    Chat,
     Key,
     Start,
     System,
@@ -21,6 +22,9 @@ pub enum Icon {
     Calendar,
     Search,
     ChevronRight,
+    More,
+    Send,
+    Stop,
 }
 
 impl Icon {
@@ -31,6 +35,9 @@ impl Icon {
             Self::Budgets => "M2 11.5a6 6 0 1 1 12 0M8 11.5l2.8-3.6M2 11.5h1.5M12.5 11.5H14",
             Self::Calculator => {
                 "M4 1.5h8a1 1 0 0 1 1 1v11a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1v-11a1 1 0 0 1 1-1ZM5.5 4.5h5M5.5 8h.01M8 8h.01M10.5 8h.01M5.5 11h.01M8 11h.01M10.5 11h.01"
+            }
+            Self::Chat => {
+                "M3.5 2.5h9a1 1 0 0 1 1 1v6.5a1 1 0 0 1-1 1H7.5L4.5 13.5V11h-1a1 1 0 0 1-1-1V3.5a1 1 0 0 1 1-1ZM5.5 5.5h5M5.5 8h3"
             }
             Self::Key => "M5.5 7.5a3 3 0 1 0 0 6 3 3 0 0 0 0-6ZM7.6 8.4 13.5 2.5M10.5 5.5l2 2",
             Self::Start => "M3 2.5v11M3 3h8.5l-1.8 3 1.8 3H3",
@@ -46,6 +53,9 @@ impl Icon {
             Self::Critical => "M5.4 1.8h5.2l3.6 3.6v5.2l-3.6 3.6H5.4l-3.6-3.6V5.4ZM8 4.8v3.8M8 11h.01",
             Self::Calendar => "M2.5 3.5h11v10h-11ZM2.5 6.5h11M5.5 2v2.5M10.5 2v2.5",
             Self::Search => "M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9ZM10.3 10.3l3.4 3.4",
+            Self::More => "M3.2 8h.01M8 8h.01M12.8 8h.01",
+            Self::Send => "M8 13V3M4 7l4-4 4 4",
+            Self::Stop => "M4.5 4.5h7v7h-7Z",
             Self::ChevronRight => "M6 3.5 10.5 8 6 12.5",
         }
     }
@@ -66,7 +76,7 @@ pub fn BrandMark() -> impl IntoView {
     view! {
         <svg class="brand-mark" viewBox="0 0 24 24" width="24" height="24" aria-hidden="true" focusable="false">
             <rect width="24" height="24" rx="6"></rect>
-            <path d="M4 16.5h16M6 16.5c1-6.5 11-6.5 12 0M9 16.5v-4.200M12 16.5v-4.900M15 16.5v-4.200"></path>
+            <path d="M4 16.5h16M6 16.5c1-6.5 11-6.5 12 0M9 16.5v-4.2M12 16.5v-4.9M15 16.5v-4.2"></path>
         </svg>
     }
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub message: String,
+    /// At least one second.
     pub retry_after_s: i64,
 }
 
@@ -43,18 +44,20 @@ impl Refusal {
             budget.scope.words(),
             budget.limit_at(now_ms),
         );
-        Self { message, retry_after_s: (ends_ms.saturating_sub(now_ms) + 999) / 1_000 }
+        Self { message, retry_after_s: ((ends_ms.saturating_sub(now_ms) + 999) / 1_000).max(1) }
     }
 
+    /// The answer carries the refusal itself as an extension, for callers on this side who need no wire format.
     pub fn answer(&self, call_id: &str) -> Response {
         let error = Error { r#type: "billing_error", message: &self.message };
         let body = serde_json::to_string(&Body { r#type: "error", error, request_id: call_id }).unwrap_or_default();
         let headers = [
             (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-            (RETRY_AFTER, HeaderValue::from(self.retry_after_s.max(1))),
+            (RETRY_AFTER, HeaderValue::from(self.retry_after_s)),
         ];
         let mut response = (StatusCode::TOO_MANY_REQUESTS, headers, body).into_response();
         response.headers_mut().insert("x-should-retry", HeaderValue::from_static("false"));
+        response.extensions_mut().insert(self.clone());
         response
     }
 }

@@ -1,13 +1,11 @@
-//! `POST /api/chat`: one turn of the built-in chat, as an event stream: `text` as it is written, `error` if the provider
-//! gives up, and at the end `usage` with what the turn cost.
+//! `POST /api/chat`: one turn of the built-in chat, as an event stream: `start` with its ids, `text` as it is written,
+//! `error` if the provider gives up, and at the end `usage` with what the turn cost.
 
 use crate::capture::chat::{ChatEvent, ChatReader, ChatRequest, refusal};
-use crate::capture::gateway::CALL_ID;
-use crate::domain::cost::{price_record, saved_by_cache};
-use crate::domain::money::{NanoUsd, format_cost};
+use crate::capture::gateway::{CALL_ID, Refusal};
+use crate::domain::chat::TurnUsage;
 use crate::domain::price::PriceBook;
-use crate::domain::tokens::TokenCounts;
-use crate::domain::usage::{PricingState, UsageRecord};
+use crate::domain::usage::UsageRecord;
 use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
 use crate::http::state::AppState;
@@ -15,7 +13,6 @@ use axum::body::BodyDataStream;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::{Stream, StreamExt};
-use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -24,24 +21,6 @@ use tokio::sync::oneshot;
 
 /// More of a refusal is not read.
 const MAX_REFUSAL_BYTES: usize = 64 * 1024;
-
-/// What a turn used and cost, as the ledger has it.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TurnUsage<'a> {
-    call_id: &'a str,
-    conversation_id: Option<&'a str>,
-    model: &'a str,
-    tokens: TokenCounts,
-    #[serde(rename = "costNanoUsd")]
-    cost: Option<NanoUsd>,
-    cost_formatted: Option<String>,
-    /// Below zero where writing to the cache cost more than reading from it saved.
-    #[serde(rename = "savedByCacheNanoUsd")]
-    saved_by_cache: Option<NanoUsd>,
-    pricing_state: PricingState,
-    stop_reason: Option<&'a str>,
-}
 
 /// An answer under way. Dropping it hangs up on the provider.
 struct Turn {
@@ -63,9 +42,14 @@ pub async fn send(
         return Err(ApiError::NoProviderKey);
     }
     let (listener, recorded) = oneshot::channel();
-    let answer = state.gateway.chat(state.clock.now_ms(), request.to_provider(), request.context(), listener).await;
+    let context = request.context();
+    let conversation_id = context.conversation_id.clone();
+    let answer = state.gateway.chat(state.clock.now_ms(), request.to_provider(), context, listener).await;
+    if let Some(refusal) = answer.extensions().get::<Refusal>() {
+        return Err(refusal.clone().into());
+    }
     let status = answer.status();
-    let call_id = answer.headers().get(CALL_ID).and_then(|id| id.to_str().ok()).unwrap_or_default().into();
+    let call_id: String = answer.headers().get(CALL_ID).and_then(|id| id.to_str().ok()).unwrap_or_default().into();
     if !status.is_success() {
         // Read to its end, so that the call is recorded with the kind of the refusal.
         axum::body::to_bytes(answer.into_body(), MAX_REFUSAL_BYTES).await.ok();
@@ -74,7 +58,7 @@ pub async fn send(
     let turn = Turn {
         answer: Some(answer.into_body().into_data_stream()),
         reader: ChatReader::default(),
-        waiting: VecDeque::new(),
+        waiting: VecDeque::from([start_event(&call_id, conversation_id.as_deref())]),
         recorded: Some(recorded),
         prices: state.prices.clone(),
         call_id,
@@ -111,19 +95,11 @@ fn shown(event: ChatEvent) -> Event {
     }
 }
 
+fn start_event(call_id: &str, conversation_id: Option<&str>) -> Event {
+    Event::default().event("start").data(json!({"callId": call_id, "conversationId": conversation_id}).to_string())
+}
+
 fn usage_event(prices: &PriceBook, call_id: &str, record: &UsageRecord) -> Event {
-    let priced = price_record(prices, record);
-    let usage = TurnUsage {
-        call_id,
-        conversation_id: record.context.conversation_id.as_deref(),
-        model: &record.model,
-        tokens: record.tokens,
-        cost: priced.cost,
-        cost_formatted: priced.cost.map(format_cost),
-        saved_by_cache: saved_by_cache(prices, record),
-        pricing_state: priced.state,
-        stop_reason: record.outcome.stop_reason.as_deref(),
-    };
-    let json = serde_json::to_string(&usage).unwrap_or_default();
+    let json = serde_json::to_string(&TurnUsage::of(prices, call_id, record)).unwrap_or_default();
     Event::default().event("usage").data(json)
 }
