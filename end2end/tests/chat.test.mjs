@@ -33,14 +33,14 @@ test('an answer is streamed, and what it cost stands under it', async () => {
   await page.getByLabel('Message').press('Enter');
   await page.locator('.turn-answer', { hasText: 'Good morning.' }).waitFor();
   // claude-haiku-4-5: 1,000 × $1 + 10,000 × $0.10 + 200 × $5, per million; the cache saved 10,000 × $0.90.
-  await page.locator('.turn-cost', { hasText: '$0.0030' }).waitFor();
-  assert.match(await page.locator('.turn-usage').textContent(), /1\.0K.*200.*10K.*\$0\.0090/s);
+  await page.locator('.turn-cost', { hasText: '$0.003' }).waitFor();
+  assert.match(await page.locator('.turn-usage').textContent(), /1\.00K.*200.*10\.0K.*\$0\.009/s);
   assert.equal((await newestEvent()).costUsd, '0.003');
 
   await page.getByLabel('Message').fill('And\nthen?');
   await page.getByRole('button', { name: 'Send' }).click();
   await page.locator('.turn-cost').nth(1).waitFor();
-  assert.match(await page.locator('#chat-total').textContent(), /\$0\.0060/);
+  assert.match(await page.locator('#chat-total').textContent(), /\$0\.006/);
   const events = (await (await fetch(`${server.url}/api/analytics/events?limit=2`)).json()).events;
   assert.equal(events[0].conversationId, events[1].conversationId);
   assert.deepEqual(events.map((event) => event.source), ['chat', 'chat']);
@@ -83,6 +83,19 @@ test('a budget that blocks says so in its own words, and nothing is asked', asyn
   await page.getByRole('button', { name: 'Ask again' }).click();
   await page.locator('.turn-cost').waitFor();
   assert.equal(await page.locator('.turn').count(), 1);
+  await page.context().close();
+});
+
+test('on a narrow screen the bar has four pages, and More has the rest', async () => {
+  const page = await openChat({ viewport: { width: 375, height: 800 } });
+  const bar = page.getByRole('navigation', { name: 'Pages' });
+  assert.equal(await bar.getByRole('link').count(), 4);
+  await bar.getByRole('button', { name: 'More' }).click();
+  await keepScreenshot(page, 'more-375');
+  await bar.getByRole('link', { name: 'Get started' }).click();
+  await page.waitForURL(/\/start/);
+  await bar.getByRole('link', { name: 'Keys' }).waitFor({ state: 'hidden' });
+  page.assertSilent();
   await page.context().close();
 });
 

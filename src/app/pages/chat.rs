@@ -27,6 +27,8 @@ const SUGGESTIONS: [&str; 3] = [
 #[derive(Clone, Copy)]
 struct Conversation {
     turns: RwSignal<Vec<Turn>>,
+    /// How many were begun: a turn that is asked again is a new one.
+    begun: StoredValue<usize>,
     /// As the server named it with the first answer.
     id: RwSignal<Option<String>>,
     model: RwSignal<String>,
@@ -86,6 +88,7 @@ fn Talk(set_up: ChatSetUp) -> impl IntoView {
     let first_model = set_up.models.first().map(|model| model.name.clone()).unwrap_or_default();
     let conversation = Conversation {
         turns: RwSignal::new(Vec::new()),
+        begun: StoredValue::new(0),
         id: RwSignal::new(None),
         model: RwSignal::new(first_model),
         draft: RwSignal::new(String::new()),
@@ -187,7 +190,7 @@ fn asking_of(conversation: Conversation) -> (Callback<()>, Callback<()>) {
     }
     #[cfg(not(feature = "hydrate"))]
     {
-        let _ = (conversation.id, conversation.model);
+        let _ = (conversation.id, conversation.model, conversation.begun);
         (Callback::new(|()| ()), Callback::new(|()| ()))
     }
 }

@@ -43,14 +43,14 @@ pub(super) fn callbacks(conversation: Conversation) -> (Callback<()>, Callback<(
 
 /// Puts the question on the page.
 fn begin(conversation: Conversation, question: String) -> Option<Turn> {
-    let turn = conversation.turns.try_update(|turns| {
-        let number = turns.last().map_or(1, |last| last.number + 1);
-        let turn = Turn::new(number, question);
-        turns.push(turn.clone());
-        turn
-    });
+    let number = conversation.begun.try_update_value(|begun| {
+        *begun += 1;
+        *begun
+    })?;
+    let turn = Turn::new(number, question);
+    conversation.turns.update(|turns| turns.push(turn.clone()));
     request_animation_frame(scroll_to_end);
-    turn
+    Some(turn)
 }
 
 /// Asks and reads to the end, whichever that is.
