@@ -2,6 +2,7 @@
 
 pub mod budgets;
 pub mod calculator;
+pub mod channels;
 pub mod keys;
 pub mod not_found;
 pub mod overview;

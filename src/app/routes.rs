@@ -3,6 +3,7 @@
 use crate::app::kit::icon::Icon;
 use crate::app::pages::budgets::Budgets;
 use crate::app::pages::calculator::Calculator;
+use crate::app::pages::channels::Channels;
 use crate::app::pages::keys::Keys;
 use crate::app::pages::not_found::NotFound;
 use crate::app::pages::overview::Overview;
@@ -44,6 +45,7 @@ pub fn App() -> impl IntoView {
                 <FlatRoutes fallback=NotFound>
                     <Route path=path!("/") view=Overview ssr=SsrMode::Async/>
                     <Route path=path!("/analytics") view=Overview ssr=SsrMode::Async/>
+                    <Route path=path!("/alerts/channels") view={Lazy::<ChannelsRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/budgets") view={Lazy::<BudgetsRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/calculator") view={Lazy::<CalculatorRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/keys") view={Lazy::<KeysRoute>::new()} ssr=SsrMode::Async/>
@@ -77,6 +79,19 @@ impl LazyRoute for CalculatorRoute {
 
     fn view(_page: Self) -> AnyView {
         view! { <Calculator/> }.into_any()
+    }
+}
+
+struct ChannelsRoute;
+
+#[lazy_route]
+impl LazyRoute for ChannelsRoute {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        view! { <Channels/> }.into_any()
     }
 }
 

@@ -4,6 +4,8 @@ pub mod alerts_strip;
 pub mod budget_card;
 pub mod budget_form;
 pub mod call_form;
+pub mod channel_form;
+pub mod channel_list;
 pub mod cost_by_model;
 pub mod first_start;
 pub mod forecast_card;
