@@ -1,5 +1,6 @@
 //! The channels there are: each with a test, a switch, and the log of what went there.
 
+use crate::app::format::counted;
 use crate::app::kit::card::{Card, CardEmpty};
 use crate::app::kit::notice::{Level, Notice};
 use crate::app::server_fns::channels::{
@@ -157,7 +158,9 @@ fn LogRow(delivery: ShownDelivery, actions: ChannelActions) -> impl IntoView {
         (DeliveryState::Delivered, _) => "Delivered".to_owned(),
         (DeliveryState::Gathered, _) => "In a digest".to_owned(),
         (DeliveryState::Held, Some(at)) => format!("Waits for the digest, {at}"),
-        (DeliveryState::Pending, Some(at)) if attempts > 0 => format!("Failed {attempts} times, again {at}"),
+        (DeliveryState::Pending, Some(at)) if attempts > 0 => {
+            format!("Failed {}, again {at}", counted(attempts.into(), "time", "times"))
+        }
         (DeliveryState::Pending, Some(at)) => format!("Due {at}"),
         _ => "Given up".to_owned(),
     };
