@@ -42,6 +42,7 @@ pub struct Settings {
     pub database: DatabaseSettings,
     pub gateway: GatewaySettings,
     pub recorder: RecorderSettings,
+    pub alerts: AlertSettings,
     pub prices: PriceSettings,
 }
 
@@ -72,6 +73,14 @@ pub struct GatewaySettings {
 #[serde(default, deny_unknown_fields)]
 pub struct RecorderSettings {
     pub spool_max_bytes: u64,
+}
+
+/// How alerts leave the house.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AlertSettings {
+    pub allow_private_addresses: bool,
+    pub dashboard_url: String,
 }
 
 /// The user's own prices.
@@ -108,6 +117,8 @@ pub enum ConfigError {
     TimeZone(String),
     #[error("[gateway] upstream_url: {0}")]
     UpstreamUrl(#[from] UpstreamUrlError),
+    #[error("[alerts] dashboard_url: must be empty or an address such as https://tollbridge.example.com")]
+    DashboardUrl,
     #[error("[[prices.card]] {0}")]
     Price(#[from] OwnPriceError),
 }
@@ -174,6 +185,7 @@ impl Config {
         let config = Self { leptos, settings, provider_key, file };
         config.zone()?;
         config.upstream()?;
+        config.check_dashboard_url()?;
         for card in &config.settings.prices.card {
             card.to_price_card()?;
         }
@@ -195,6 +207,14 @@ impl Config {
         Ok(UpstreamUrl::parse(&self.settings.gateway.upstream_url)?)
     }
 
+    /// Where links in alerts lead, without a slash at its end: what is set, or the address that is listened on.
+    pub fn dashboard_url(&self) -> String {
+        match self.settings.alerts.dashboard_url.trim() {
+            "" => format!("http://{}", self.leptos.site_addr),
+            set => set.trim_end_matches('/').to_owned(),
+        }
+    }
+
     /// The ledger's address: what is set, or the SQLite file in the data folder.
     pub fn database_url(&self) -> DatabaseUrl {
         let set = &self.settings.database.url;
@@ -208,6 +228,13 @@ impl Config {
     /// Where calls wait for the ledger: always on this machine, also where the ledger is not.
     pub fn spool_path(&self) -> PathBuf {
         self.settings.server.data_dir.join("spool.db")
+    }
+
+    fn check_dashboard_url(&self) -> Result<(), ConfigError> {
+        let url = self.dashboard_url();
+        let has_scheme = url.starts_with("https://") || url.starts_with("http://");
+        let is_plain = url.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>'));
+        if has_scheme && is_plain { Ok(()) } else { Err(ConfigError::DashboardUrl) }
     }
 
     /// What is in force, as the file would say it, with secrets hidden.
@@ -282,6 +309,9 @@ fn overlay(tables: &mut toml::Table, name: &str, value: String) -> Result<(), Co
         Some(toml::Value::String(_)) => toml::Value::String(value),
         Some(toml::Value::Integer(_)) => {
             toml::Value::Integer(value.trim().parse().map_err(|_| problem("it must be a whole number"))?)
+        }
+        Some(toml::Value::Boolean(_)) => {
+            toml::Value::Boolean(value.trim().parse().map_err(|_| problem("it must be true or false"))?)
         }
         Some(_) => return Err(problem("it can only be set in the file")),
         None => return Err(problem("see Leptos.toml for all of them")),
@@ -396,6 +426,29 @@ mod tests {
     }
 
     #[test]
+    fn links_in_alerts_lead_to_the_dashboard() {
+        let config = |url: &str| {
+            let name = "TOLLBRIDGE_ALERTS__DASHBOARD_URL".to_owned();
+            Config::from_text(REFERENCE, None, [(name, url.to_owned())])
+        };
+        assert_eq!(config("").unwrap().dashboard_url(), "http://127.0.0.1:3000");
+        assert_eq!(config("https://tb.example/cost/").unwrap().dashboard_url(), "https://tb.example/cost");
+        for wrong in ["tb.example", "javascript:alert(1)", "https://tb.example/\"><b>"] {
+            let error = config(wrong).unwrap_err().to_string();
+            assert!(error.starts_with("[alerts] dashboard_url"), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn private_addresses_are_allowed_in_the_file_or_in_the_environment() {
+        let name = "TOLLBRIDGE_ALERTS__ALLOW_PRIVATE_ADDRESSES";
+        assert!(!settings(REFERENCE, &[]).unwrap().alerts.allow_private_addresses);
+        assert!(settings("", &[(name, "true")]).unwrap().alerts.allow_private_addresses);
+        let error = settings("", &[(name, "yes")]).unwrap_err().to_string();
+        assert!(error.contains("true or false"), "{error}");
+    }
+
+    #[test]
     fn the_provider_key_comes_from_the_environment_and_is_never_shown() {
         let config =
             Config::from_text(REFERENCE, None, [(PROVIDER_KEY.to_owned(), "sk-ant-s3cret".to_owned())]).unwrap();
@@ -414,7 +467,7 @@ mod tests {
         ] {
             assert_eq!(hide_password(url), shown);
         }
-        let text = REFERENCE.replace("url = \"\"", "url = \"postgres://me:s3cret@host/db\"");
+        let text = REFERENCE.replace("\nurl = \"\"", "\nurl = \"postgres://me:s3cret@host/db\"");
         let config = Config::from_text(&text, None, []).unwrap();
         assert!(!format!("{config:?}").contains("s3cret"));
         assert!(!config.to_shown_toml().contains("s3cret"));

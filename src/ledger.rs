@@ -3,13 +3,16 @@
 //! `apply` is the one door for usage events (events and rollups in one transaction), `usage` answers questions from
 //! rollups alone, `event` pages through single events, `budget`, `key`, `setting` and `import_file` keep small tables,
 //! `account`, `session` and `invite` say who may use the dashboard (`password` and `token` keep their secrets as hashes), and
-//! `doctor` proves that the rollups equal the events. `live` tells who listens that a user's numbers moved. `spool` is a file of
-//! its own, in which calls wait for the ledger. What usage costs is decided before it gets here.
+//! `doctor` proves that the rollups equal the events. `channel` keeps where alerts go, and `delivery` what is on its way there.
+//! `live` tells who listens that a user's numbers moved. `spool` is a file of its own, in which calls wait for the ledger. What
+//! usage costs is decided before it gets here.
 
 mod account;
 mod apply;
 mod budget;
+mod channel;
 mod db;
+mod delivery;
 mod doctor;
 mod event;
 mod import_file;
@@ -30,6 +33,7 @@ mod usage;
 
 pub use apply::{Applied, ApplyOutcome};
 pub use db::LedgerLock;
+pub use delivery::{DueDelivery, Outcome};
 pub use doctor::RollupCheck;
 pub use event::{EventFilter, EventPage};
 pub use import_file::FileMark;

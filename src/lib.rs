@@ -8,14 +8,16 @@
 //! | [`domain`] | the rules: money, tokens, prices, cost, time, budgets, anomalies, forecasts. No input or output; compiles for server and browser |
 //! | `capture` | how usage gets in: the gateway and the chat on it, providers' usage objects, the tracking input, log import, sample data; all of it ends in `capture::recorder`, running calls by way of its spool |
 //! | `ledger` | the database, and the only place with SQL: `apply` writes, `usage` answers from rollups, `doctor` proves them |
+//! | `watch` | what acts by itself: alerts leave the house through `watch::notify` |
 //! | `http` | the web server: every route and layer on one page (`http::router`), the API, the guards |
 //! | `app` | the dashboard in Leptos: pages, widgets, charts, server functions |
 //! | `config`, `cli` | the settings, and the commands |
 //! | `tracking` | what a program tracks and asks without the server |
 //!
-//! **Imports run one way.** `domain` imports nothing of ours; `ledger` imports `domain`; `capture` imports both; `http` and
-//! `cli` put things together; `app` imports `domain`, and the server side only inside the bodies of server functions.
-//! Only `ledger` names sqlx; only `http` and the glue of `capture`'s gateway and of the server functions name axum. Tests:
+//! **Imports run one way.** `domain` imports nothing of ours; `ledger` imports `domain`; `capture` and `watch` import both;
+//! `http` and `cli` put things together; `app` imports `domain`, and the server side only inside the bodies of server
+//! functions. Only `ledger` names sqlx; only `http` and the glue of `capture`'s gateway and of the server functions name
+//! axum. Tests:
 //! `imports_run_one_way`, `frameworks_stay_in_their_rooms`, `the_browser_gets_no_server_crates`.
 //!
 //! Features: none builds `domain`; `server` adds the ledger, capture and tracking; `ssr` is the whole binary; `hydrate` is
@@ -60,7 +62,8 @@
 //!    both sides of a conversation: `a_whole_folder_counts_every_call_once_and_no_text`,
 //!    `odd_lines_are_told_apart_and_broken_ones_named`; a report has
 //!    no field for them: `a_prompt_in_a_report_is_refused_and_not_repeated`. (Its usage object is kept as it came, so nothing
-//!    else belongs in there.) Of the secrets that there are, `passwords_are_hidden_everywhere`.
+//!    else belongs in there.) Of the secrets that there are, `passwords_are_hidden_everywhere`,
+//!    `a_channels_secrets_go_in_and_never_come_out`.
 //! 9. **History is stable**: a new price changes future events only: `a_new_price_leaves_recorded_calls_as_they_are`,
 //!    `the_users_price_wins_while_it_holds`.
 //! 10. **Time is injected**, so that tests can stand at any moment: `the_clock_is_read_in_one_place`.
@@ -82,6 +85,8 @@ pub mod http;
 pub mod ledger;
 #[cfg(feature = "server")]
 pub mod tracking;
+#[cfg(feature = "ssr")]
+pub mod watch;
 
 pub use domain::cost::{calculate_cost, compare_models, price_of};
 pub use domain::money::{NanoUsd, format_cost};

@@ -2,6 +2,7 @@
 
 pub mod budgets;
 pub mod calculator;
+pub mod channels;
 pub mod chat;
 pub mod keys;
 pub mod not_found;

@@ -3,6 +3,7 @@
 use crate::app::kit::icon::Icon;
 use crate::app::pages::budgets::Budgets;
 use crate::app::pages::calculator::Calculator;
+use crate::app::pages::channels::Channels;
 use crate::app::pages::chat::Chat;
 use crate::app::pages::keys::Keys;
 use crate::app::pages::not_found::NotFound;
@@ -49,6 +50,7 @@ pub fn App() -> impl IntoView {
                 <FlatRoutes fallback=NotFound>
                     <Route path=path!("/") view=Overview ssr=SsrMode::Async/>
                     <Route path=path!("/analytics") view=Overview ssr=SsrMode::Async/>
+                    <Route path=path!("/alerts/channels") view={Lazy::<ChannelsRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/budgets") view={Lazy::<BudgetsRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/calculator") view={Lazy::<CalculatorRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/chat") view={Lazy::<ChatRoute>::new()} ssr=SsrMode::Async/>
@@ -60,67 +62,27 @@ pub fn App() -> impl IntoView {
     }
 }
 
-struct BudgetsRoute;
+/// A page whose code the browser loads when it is opened.
+macro_rules! lazy_page {
+    ($route:ident, $page:ident) => {
+        struct $route;
 
-#[lazy_route]
-impl LazyRoute for BudgetsRoute {
-    fn data() -> Self {
-        Self
-    }
+        #[lazy_route]
+        impl LazyRoute for $route {
+            fn data() -> Self {
+                Self
+            }
 
-    fn view(_page: Self) -> AnyView {
-        view! { <Budgets/> }.into_any()
-    }
+            fn view(_page: Self) -> AnyView {
+                view! { <$page/> }.into_any()
+            }
+        }
+    };
 }
 
-struct CalculatorRoute;
-
-#[lazy_route]
-impl LazyRoute for CalculatorRoute {
-    fn data() -> Self {
-        Self
-    }
-
-    fn view(_page: Self) -> AnyView {
-        view! { <Calculator/> }.into_any()
-    }
-}
-
-struct ChatRoute;
-
-#[lazy_route]
-impl LazyRoute for ChatRoute {
-    fn data() -> Self {
-        Self
-    }
-
-    fn view(_page: Self) -> AnyView {
-        view! { <Chat/> }.into_any()
-    }
-}
-
-struct KeysRoute;
-
-#[lazy_route]
-impl LazyRoute for KeysRoute {
-    fn data() -> Self {
-        Self
-    }
-
-    fn view(_page: Self) -> AnyView {
-        view! { <Keys/> }.into_any()
-    }
-}
-
-struct StartRoute;
-
-#[lazy_route]
-impl LazyRoute for StartRoute {
-    fn data() -> Self {
-        Self
-    }
-
-    fn view(_page: Self) -> AnyView {
-        view! { <Start/> }.into_any()
-    }
-}
+lazy_page!(BudgetsRoute, Budgets);
+lazy_page!(CalculatorRoute, Calculator);
+lazy_page!(ChannelsRoute, Channels);
+lazy_page!(ChatRoute, Chat);
+lazy_page!(KeysRoute, Keys);
+lazy_page!(StartRoute, Start);

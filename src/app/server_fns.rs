@@ -3,6 +3,7 @@
 
 pub mod budget;
 pub mod calculator;
+pub mod channels;
 pub mod chat;
 pub mod codec;
 pub mod error;

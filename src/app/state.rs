@@ -4,6 +4,7 @@
 pub mod address;
 pub mod budget_form;
 pub mod calculator_address;
+pub mod channel_form;
 pub mod chat_events;
 pub mod conversation;
 #[cfg(feature = "ssr")]

@@ -4,6 +4,8 @@ pub mod alerts_strip;
 pub mod budget_card;
 pub mod budget_form;
 pub mod call_form;
+pub mod channel_form;
+pub mod channel_list;
 pub mod chat_composer;
 pub mod chat_turn;
 pub mod cost_by_model;

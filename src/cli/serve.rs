@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::http;
 use crate::http::connections::ConnectionLimits;
 use crate::http::live::Listeners;
-use crate::http::state::{AppState, Clock, open_recorder};
+use crate::http::state::{AppState, Clock, open_notifier, open_recorder};
 use crate::ledger::Ledger;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -33,10 +33,17 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
     // Known from the start, so that calls pass even if the database goes away before the first one.
     ledger.has_keys(clock.now_ms()).await?;
     let gateway = gateway(&config, &ledger, &recorder)?;
+    let notifier =
+        open_notifier(&config).map_err(|error| CommandError::Failed(format!("TLS cannot be used: {error}")))?;
+    let sending = {
+        let clock = clock.clone();
+        tokio::spawn(notifier.clone().run(ledger.clone(), move || clock.now_ms()))
+    };
     let state = AppState {
         ledger,
         recorder,
         gateway,
+        notifier,
         listeners: Listeners::default(),
         connection_limits: ConnectionLimits::default(),
         prices,
@@ -48,6 +55,11 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
     println!("Tollbridge is at http://{bound}");
     // Whoever started us may read this through a pipe. If it is closed, serving goes on.
     std::io::stdout().flush().ok();
+    let stop = async move {
+        stop.await;
+        // What it had begun is repeated at the next start.
+        sending.abort();
+    };
     http::serve(listener, stop, state).await.map_err(|error| CommandError::Failed(error.to_string()))
 }
 

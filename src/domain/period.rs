@@ -193,6 +193,25 @@ pub fn local_hour_of_week(zone: &Zone, ms: i64) -> (usize, usize) {
     (local.weekday().num_days_from_monday() as usize, local.hour() as usize)
 }
 
+/// The minute on the zone's clock, 0 to 1439.
+pub fn local_minute(zone: &Zone, ms: i64) -> u32 {
+    let local = zone.local(ms);
+    local.hour() * 60 + local.minute()
+}
+
+/// When the zone's clock shows that minute of the day (0 to 1439). Where clocks jump over it, the first instant after the
+/// jump; where they show it twice, the first.
+pub fn instant_at(zone: &Zone, date: NaiveDate, minute: u32) -> i64 {
+    let wanted = date.and_time(NaiveTime::MIN) + TimeDelta::minutes(minute.into());
+    // The longest jump is the day that Samoa and others left out when they crossed the date line.
+    let mut after_jump = (0..=96).map(|quarters| wanted + TimeDelta::minutes(15 * quarters));
+    let found = after_jump.find_map(|local| match zone.0.from_local_datetime(&local) {
+        MappedLocalTime::Single(start) | MappedLocalTime::Ambiguous(start, _) => Some(start.timestamp_millis()),
+        MappedLocalTime::None => None,
+    });
+    found.unwrap_or_else(|| wanted.and_utc().timestamp_millis())
+}
+
 /// A day from its first to its last instant: 23, 24 or 25 hours, or none at all where the zone left the day out.
 pub fn day_bounds(zone: &Zone, date: NaiveDate) -> Interval {
     Interval { start_ms: start_of_day(zone, date), end_ms: start_of_day(zone, date + Days::new(1)) }
@@ -221,16 +240,8 @@ fn default_aggregation(range: Range, days: i64) -> Aggregation {
     }
 }
 
-/// Local midnight. Where clocks jump over it, the first instant after the jump; where they show it twice, the first.
 fn start_of_day(zone: &Zone, date: NaiveDate) -> i64 {
-    let midnight = date.and_time(NaiveTime::MIN);
-    // The longest jump is the day that Samoa and others left out when they crossed the date line.
-    let mut after_jump = (0..=96).map(|quarters| midnight + TimeDelta::minutes(15 * quarters));
-    let found = after_jump.find_map(|local| match zone.0.from_local_datetime(&local) {
-        MappedLocalTime::Single(start) | MappedLocalTime::Ambiguous(start, _) => Some(start.timestamp_millis()),
-        MappedLocalTime::None => None,
-    });
-    found.unwrap_or_else(|| midnight.and_utc().timestamp_millis())
+    instant_at(zone, date, 0)
 }
 
 fn cut(zone: &Zone, aggregation: Aggregation, from: NaiveDate, to: NaiveDate) -> Vec<Bucket> {

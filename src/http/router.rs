@@ -44,12 +44,19 @@ pub fn router(state: AppState, hosts: AllowedHosts) -> Router {
 /// What programs talk to. Everything here answers in JSON, "not found" too.
 fn data_plane() -> Router<AppState> {
     let tracking = post(api::usage::track).layer(from_fn_with_state(TRACKING_BODY, read_body));
+    let one_channel = get(api::channels::show).patch(api::channels::change).delete(api::channels::delete);
     Router::new()
         .route("/analytics/tokens", small(get(api::analytics::report)))
         .route("/analytics/usage", tracking)
         .route("/analytics/budget", small(get(api::budget::show).post(api::budget::change)))
         .route("/analytics/events", small(get(api::events::list)))
         .route("/analytics/events/{id}", small(get(api::events::show)))
+        .route("/channels", small(get(api::channels::list).post(api::channels::create)))
+        .route("/channels/{id}", small(one_channel))
+        .route("/channels/{id}/deliveries", small(get(api::channels::deliveries)))
+        .route("/channels/{id}/rotate-secret", small(post(api::channels::rotate_secret)))
+        .route("/channels/{id}/test", small(post(api::channels::test)))
+        .route("/deliveries/{id}/send-again", small(post(api::channels::send_again)))
         .route("/chat", post(api::chat::send).layer(from_fn_with_state(CHAT_BODY, read_body)))
         .route("/live", small(get(live::listen)))
         .route("/prices", small(get(api::prices::list)))

@@ -8,6 +8,7 @@ use crate::capture::recorder::{QUEUE_MAX_BYTES, Recorder, RecorderOptions};
 use crate::config::Config;
 use crate::domain::price::PriceBook;
 use crate::ledger::{Ledger, LedgerError};
+use crate::watch::notify::Notifier;
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub struct AppState {
     pub config: Arc<Config>,
     pub clock: Clock,
     pub gateway: Gateway,
+    /// Sends alerts to channels.
+    pub notifier: Notifier,
     pub leptos_options: LeptosOptions,
     /// The import that runs in the background, if one does.
     pub imports: ImportJobs,
@@ -45,6 +48,14 @@ pub async fn open_recorder(
         now_ms: Arc::new(move || clock.now_ms()),
     };
     Recorder::open(ledger.clone(), prices.clone(), options).await
+}
+
+/// Opens what sends alerts, as the configuration describes it.
+///
+/// # Errors
+/// The TLS library has no usable algorithms.
+pub fn open_notifier(config: &Config) -> Result<Notifier, Box<dyn std::error::Error + Send + Sync>> {
+    Ok(Notifier::new(config.settings.alerts.allow_private_addresses, &config.dashboard_url())?)
 }
 
 /// Where "now" comes from (invariant 10).

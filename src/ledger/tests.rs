@@ -4,6 +4,7 @@
 mod account;
 mod apply;
 mod budget;
+mod delivery;
 mod key;
 mod live;
 mod schema;

@@ -40,6 +40,7 @@ async fn every_page_is_there() {
     for (page, holds) in [
         ("/", "Nothing is recorded yet"),
         ("/budgets", "What a limit does"),
+        ("/alerts/channels", "No channel yet"),
         ("/calculator", "Price book"),
         ("/keys", "No key works yet"),
         ("/start", "Post usage yourself"),

@@ -14,7 +14,7 @@ use tollbridge::http::connections::ConnectionLimits;
 use tollbridge::http::guard::AllowedHosts;
 use tollbridge::http::live::Listeners;
 use tollbridge::http::router::router;
-use tollbridge::http::state::{AppState, Clock, open_recorder};
+use tollbridge::http::state::{AppState, Clock, open_notifier, open_recorder};
 use tollbridge::ledger::Ledger;
 use tower::ServiceExt;
 
@@ -55,6 +55,7 @@ impl TestServer {
             limits: GatewayLimits::default(),
         };
         let state = AppState {
+            notifier: open_notifier(&config).unwrap(),
             gateway: Gateway::new(options, ledger.clone(), recorder.clone()).unwrap(),
             ledger,
             recorder,

@@ -18,7 +18,7 @@ use tollbridge::domain::price::PriceBook;
 use tollbridge::domain::usage::{Scope, UsageEvent};
 use tollbridge::http::connections::ConnectionLimits;
 use tollbridge::http::live::Listeners;
-use tollbridge::http::state::{AppState, Clock, open_recorder};
+use tollbridge::http::state::{AppState, Clock, open_notifier, open_recorder};
 use tollbridge::ledger::{EventFilter, Ledger};
 
 pub struct GatewayServer {
@@ -75,6 +75,7 @@ impl GatewayServer {
             limits: setup.limits,
         };
         let state = AppState {
+            notifier: open_notifier(&config).unwrap(),
             gateway: Gateway::new(options, ledger.clone(), recorder.clone()).unwrap(),
             ledger: ledger.clone(),
             recorder: recorder.clone(),

@@ -23,6 +23,10 @@ pub fn TextField(
     /// Which keys a telephone offers: `decimal`, `numeric`, `text`.
     #[prop(default = "text")]
     inputmode: &'static str,
+    /// What the browser takes it for: `text`, `password`, `url`.
+    #[prop(default = "text")]
+    input_type: &'static str,
+    #[prop(default = 200)] maxlength: u32,
     /// The id of a list of suggestions.
     #[prop(optional)]
     list: Option<&'static str>,
@@ -46,12 +50,12 @@ pub fn TextField(
                 <input
                     id=id
                     name=name
-                    type="text"
+                    type=input_type
                     inputmode=inputmode
                     list=list
                     placeholder=placeholder
-                    maxlength="200"
-                    autocomplete="off"
+                    maxlength=maxlength
+                    autocomplete=if input_type == "password" { "new-password" } else { "off" }
                     spellcheck="false"
                     aria-label=spoken_label
                     aria-describedby=described_by

@@ -93,7 +93,10 @@ fn WhatHappens() -> impl IntoView {
                     " A month is counted from what was recorded in it, so a call that arrives late still counts in its own month."
                 </li>
             </ul>
-            <p class="quiet small">"This version sends no mail and calls no webhook."</p>
+            <p class="small">
+                <a class="inline-link" href=crate::app::state::channel_form::PAGE>"Choose where alerts go"</a>
+                <span class="quiet">": mail, Slack, Discord or a webhook."</span>
+            </p>
         </Card>
     }
 }

@@ -1,0 +1,242 @@
+//! What somebody is told: one message, the same for every channel. How a channel writes it down is in `watch::notify`.
+
+use super::budget::AlertLevel;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+const MAX_TITLE_CHARS: usize = 120;
+const MAX_SENTENCE_CHARS: usize = 600;
+const MAX_FACTS: usize = 12;
+const MAX_LABEL_CHARS: usize = 40;
+const MAX_VALUE_CHARS: usize = 160;
+
+/// Its JSON is what the outbox keeps, so a new field needs a default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Notification {
+    pub topic: Topic,
+    pub level: AlertLevel,
+    /// A few words: what happened, and how much.
+    pub title: String,
+    pub sentence: String,
+    pub facts: Vec<Fact>,
+    /// The path of the page that shows it: `/budgets`.
+    pub link: Option<String>,
+    pub occurred_at_ms: i64,
+    /// The alert that it tells of, if it tells of one.
+    #[serde(default)]
+    pub alert_id: Option<String>,
+}
+
+/// One line of evidence: "Limit", "$100.00".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    pub label: String,
+    pub value: String,
+}
+
+/// What a notification is about, as far as a channel can choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    /// A budget's threshold was crossed, or will be.
+    Budget,
+    /// Usage that is unlike the days before.
+    Anomaly,
+    /// Tollbridge itself: calls that could not be recorded, models without a price.
+    Health,
+    /// Several notifications in one. No channel chooses it.
+    Digest,
+    /// Somebody pressed the test button. No channel chooses it.
+    Test,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be budget, anomaly or health")]
+pub struct UnknownTopic;
+
+impl Notification {
+    /// As it may leave the house: no control characters, and nothing longer than every channel can take.
+    pub fn trimmed(&self) -> Self {
+        let facts = self
+            .facts
+            .iter()
+            .take(MAX_FACTS)
+            .map(|fact| Fact { label: trim(&fact.label, MAX_LABEL_CHARS), value: trim(&fact.value, MAX_VALUE_CHARS) });
+        Self {
+            title: trim(&self.title, MAX_TITLE_CHARS),
+            sentence: trim(&self.sentence, MAX_SENTENCE_CHARS),
+            facts: facts.collect(),
+            link: self.link.as_deref().filter(|link| is_path(link)).map(str::to_owned),
+            ..self.clone()
+        }
+    }
+
+    /// What the test button sends.
+    pub fn test(channel_name: &str, now_ms: i64) -> Self {
+        Self {
+            topic: Topic::Test,
+            level: AlertLevel::Info,
+            title: "Test from Tollbridge".into(),
+            sentence: "If you can read this, alerts will reach you here.".into(),
+            facts: vec![Fact::new("Channel", channel_name)],
+            link: Some("/alerts/channels".into()),
+            occurred_at_ms: now_ms,
+            alert_id: None,
+        }
+    }
+
+    /// Several in one, the worst first. None of none.
+    pub fn digest(notifications: &[Self], now_ms: i64) -> Option<Self> {
+        let worst = notifications.iter().map(|one| one.level).max()?;
+        let mut sorted: Vec<&Self> = notifications.iter().collect();
+        sorted.sort_by_key(|one| (std::cmp::Reverse(one.level), one.occurred_at_ms));
+        // The last line says how many are left out.
+        let shown = if sorted.len() > MAX_FACTS { MAX_FACTS - 1 } else { sorted.len() };
+        let mut facts: Vec<Fact> =
+            sorted.iter().take(shown).map(|one| Fact::new(level_word(one.level), &one.title)).collect();
+        if shown < sorted.len() {
+            facts.push(Fact::new("More", format!("and {} others", sorted.len() - shown)));
+        }
+        let count = notifications.len();
+        let noun = if count == 1 { "alert" } else { "alerts" };
+        Some(Self {
+            topic: Topic::Digest,
+            level: worst,
+            title: format!("{count} {noun} since the last digest"),
+            sentence: count_by_level(notifications),
+            facts,
+            link: Some("/alerts".into()),
+            occurred_at_ms: now_ms,
+            alert_id: None,
+        })
+    }
+}
+
+impl Fact {
+    pub fn new(label: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { label: label.into(), value: value.into() }
+    }
+}
+
+impl Topic {
+    /// Those that a channel can choose.
+    pub const CHOICES: [Self; 3] = [Self::Budget, Self::Anomaly, Self::Health];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Budget => "budget",
+            Self::Anomaly => "anomaly",
+            Self::Health => "health",
+            Self::Digest => "digest",
+            Self::Test => "test",
+        }
+    }
+}
+
+impl FromStr for Topic {
+    type Err = UnknownTopic;
+
+    fn from_str(name: &str) -> Result<Self, UnknownTopic> {
+        Self::CHOICES.into_iter().find(|topic| topic.name() == name).ok_or(UnknownTopic)
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The level as people read it.
+pub fn level_word(level: AlertLevel) -> &'static str {
+    match level {
+        AlertLevel::Info => "Note",
+        AlertLevel::Warning => "Warning",
+        AlertLevel::Critical => "Critical",
+    }
+}
+
+/// `2 critical, 1 warning.`
+fn count_by_level(notifications: &[Notification]) -> String {
+    let levels = [
+        (AlertLevel::Critical, "critical", "critical"),
+        (AlertLevel::Warning, "warning", "warnings"),
+        (AlertLevel::Info, "note", "notes"),
+    ];
+    let counted = levels.into_iter().filter_map(|(level, one, many)| {
+        match notifications.iter().filter(|notification| notification.level == level).count() {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            count => Some(format!("{count} {many}")),
+        }
+    });
+    format!("{}.", counted.collect::<Vec<_>>().join(", "))
+}
+
+/// A path of ours, which a page's address can be put before.
+fn is_path(link: &str) -> bool {
+    link.starts_with('/') && !link.starts_with("//") && !link.contains(|c: char| c.is_control() || c.is_whitespace())
+}
+
+/// In one line, without control characters, and cut at `max_chars` with an ellipsis.
+fn trim(text: &str, max_chars: usize) -> String {
+    let clean = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let clean: String = clean.chars().filter(|c| !is_invisible(*c)).collect();
+    if clean.chars().count() <= max_chars {
+        return clean;
+    }
+    clean.chars().take(max_chars - 1).chain(['…']).collect()
+}
+
+/// Control characters, and those that turn the direction of what follows.
+fn is_invisible(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notification(level: AlertLevel, title: &str) -> Notification {
+        Notification { level, title: title.into(), ..Notification::test("here", 0) }
+    }
+
+    #[test]
+    fn nothing_that_leaves_is_long_or_holds_a_line_break() {
+        let long = "a\r\nBcc: x\u{202e}\u{7} ".repeat(400);
+        let trimmed = Notification {
+            sentence: long.clone(),
+            facts: vec![Fact::new(&long, &long); 40],
+            link: Some("//evil.example/".into()),
+            ..notification(AlertLevel::Info, &long)
+        }
+        .trimmed();
+        assert_eq!(trimmed.title.chars().count(), MAX_TITLE_CHARS);
+        assert!(trimmed.title.starts_with("a Bcc: x a Bcc: x") && trimmed.title.ends_with('…'), "{}", trimmed.title);
+        assert_eq!(trimmed.facts.len(), MAX_FACTS);
+        assert_eq!(trimmed.link, None);
+        let json = serde_json::to_string(&trimmed).unwrap();
+        assert!(!json.contains("\\r") && !json.contains('\u{202e}') && !json.contains("\\u0007"), "{json}");
+        for (link, is_kept) in [("/budgets?a=b", true), ("https://evil.example", false), ("/a b", false)] {
+            let with_link = Notification { link: Some(link.into()), ..Notification::test("here", 0) };
+            assert_eq!(with_link.trimmed().link.is_some(), is_kept, "{link}");
+        }
+    }
+
+    #[test]
+    fn a_digest_tells_the_worst_first_and_how_many_are_left_out() {
+        let few = [notification(AlertLevel::Info, "half"), notification(AlertLevel::Critical, "over")];
+        let digest = Notification::digest(&few, 7).unwrap();
+        assert_eq!(digest.title, "2 alerts since the last digest");
+        assert_eq!(digest.sentence, "1 critical, 1 note.");
+        assert_eq!(digest.facts, [Fact::new("Critical", "over"), Fact::new("Note", "half")]);
+        assert_eq!(digest.level, AlertLevel::Critical);
+        let many = vec![notification(AlertLevel::Warning, "again"); 30];
+        let digest = Notification::digest(&many, 7).unwrap();
+        assert_eq!(digest.facts.len(), MAX_FACTS);
+        assert_eq!(digest.facts[MAX_FACTS - 1], Fact::new("More", "and 19 others"));
+        assert_eq!(Notification::digest(&[], 7), None);
+    }
+}

@@ -1,0 +1,256 @@
+//! Channels as set by users. What a channel needs to send (a webhook's address and signing secrets, a mail server's
+//! password) is kept in the clear: it must be shown to the receiver as it is, and a key for it would lie beside it. The
+//! database file is readable by its owner alone, and nothing outside `watch::notify` reveals a secret again.
+
+use super::db::{Tx, with_reader, with_tx};
+use super::delivery::give_up_on_channel;
+use super::{Ledger, LedgerError};
+use crate::domain::channel::{
+    Channel, ChannelKind, MailEncryption, MailLogin, MailTarget, QuietHours, Target, level_name, parse_level,
+};
+use crate::domain::notification::Topic;
+use crate::domain::secret::Secret;
+use crate::domain::usage::UserId;
+use serde::{Deserialize, Serialize};
+
+macro_rules! channel_columns {
+    () => {
+        "user_id, id, name, kind, target, min_level, topics, quiet_from_minute, quiet_to_minute, digest, time_zone, \
+         created_at_ms, disabled_at_ms, disabled_reason"
+    };
+}
+
+impl Ledger {
+    /// The user's channels, the oldest first.
+    pub async fn channels(&self, user: &UserId) -> Result<Vec<Channel>, LedgerError> {
+        let rows: Vec<ChannelRow> = with_reader!(&self.db, |pool| {
+            sqlx::query_as(concat!("select ", channel_columns!(), " from channel where user_id = $1 order by id"))
+                .bind(&user.0)
+                .fetch_all(pool)
+                .await?
+        });
+        rows.into_iter().map(Channel::try_from).collect()
+    }
+
+    pub async fn channel(&self, user: &UserId, id: &str) -> Result<Option<Channel>, LedgerError> {
+        let row: Option<ChannelRow> = with_reader!(&self.db, |pool| {
+            sqlx::query_as(concat!("select ", channel_columns!(), " from channel where user_id = $1 and id = $2"))
+                .bind(&user.0)
+                .bind(id)
+                .fetch_optional(pool)
+                .await?
+        });
+        row.map(Channel::try_from).transpose()
+    }
+
+    /// Makes a channel, or changes the one that has its id.
+    ///
+    /// # Errors
+    /// A field is wrong ([`LedgerError::Query`]).
+    pub async fn save_channel(&self, channel: &Channel) -> Result<(), LedgerError> {
+        channel.check()?;
+        let mut tx = self.db.begin().await?;
+        with_tx!(&mut tx, |connection| {
+            sqlx::query(concat!(
+                "insert into channel (",
+                channel_columns!(),
+                ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+                 on conflict (user_id, id) do update set name = excluded.name, kind = excluded.kind, \
+                 target = excluded.target, min_level = excluded.min_level, topics = excluded.topics, \
+                 quiet_from_minute = excluded.quiet_from_minute, quiet_to_minute = excluded.quiet_to_minute, \
+                 digest = excluded.digest, time_zone = excluded.time_zone, \
+                 disabled_at_ms = excluded.disabled_at_ms, disabled_reason = excluded.disabled_reason",
+            ))
+            .bind(&channel.user_id.0)
+            .bind(&channel.id)
+            .bind(channel.name.trim())
+            .bind(channel.target.kind().name())
+            .bind(stored_target(&channel.target))
+            .bind(level_name(channel.min_level))
+            .bind(stored_topics(&channel.topics))
+            .bind(channel.quiet_hours.map(|hours| i64::from(hours.from_minute)))
+            .bind(channel.quiet_hours.map(|hours| i64::from(hours.to_minute)))
+            .bind(channel.digest.name())
+            .bind(&channel.time_zone)
+            .bind(channel.created_at_ms)
+            .bind(channel.disabled_at_ms)
+            .bind(&channel.disabled_reason)
+            .execute(connection)
+            .await?;
+        });
+        tx.commit().await
+    }
+
+    /// Sends nothing more to a channel, and gives up on what was on its way there. Says whether it was there.
+    pub async fn disable_channel(
+        &self,
+        user: &UserId,
+        id: &str,
+        reason: &str,
+        now_ms: i64,
+    ) -> Result<bool, LedgerError> {
+        let mut tx = self.db.begin().await?;
+        let disabled = with_tx!(&mut tx, |connection| {
+            sqlx::query(
+                "update channel set disabled_at_ms = $1, disabled_reason = $2 where user_id = $3 and id = $4 \
+                 and disabled_at_ms is null",
+            )
+            .bind(now_ms)
+            .bind(reason)
+            .bind(&user.0)
+            .bind(id)
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        give_up_on_channel(&mut tx, user, id).await?;
+        tx.commit().await?;
+        Ok(disabled > 0)
+    }
+
+    /// Deletes a channel with its secrets and its deliveries. Says whether it was there.
+    pub async fn delete_channel(&self, user: &UserId, id: &str) -> Result<bool, LedgerError> {
+        let mut tx = self.db.begin().await?;
+        let deleted = with_tx!(&mut tx, |connection| {
+            sqlx::query("delete from delivery where user_id = $1 and channel_id = $2")
+                .bind(&user.0)
+                .bind(id)
+                .execute(&mut *connection)
+                .await?;
+            sqlx::query("delete from channel where user_id = $1 and id = $2")
+                .bind(&user.0)
+                .bind(id)
+                .execute(&mut *connection)
+                .await?
+                .rows_affected()
+        });
+        tx.commit().await?;
+        Ok(deleted > 0)
+    }
+}
+
+/// The user's channels, as the transaction sees them.
+pub(super) async fn channels_in(tx: &mut Tx, user: &UserId) -> Result<Vec<Channel>, LedgerError> {
+    let rows: Vec<ChannelRow> = with_tx!(tx, |connection| {
+        sqlx::query_as(concat!("select ", channel_columns!(), " from channel where user_id = $1 order by id"))
+            .bind(&user.0)
+            .fetch_all(connection)
+            .await?
+    });
+    rows.into_iter().map(Channel::try_from).collect()
+}
+
+#[derive(sqlx::FromRow)]
+struct ChannelRow {
+    user_id: String,
+    id: String,
+    name: String,
+    kind: String,
+    target: String,
+    min_level: String,
+    topics: String,
+    quiet_from_minute: Option<i64>,
+    quiet_to_minute: Option<i64>,
+    digest: String,
+    time_zone: String,
+    created_at_ms: i64,
+    disabled_at_ms: Option<i64>,
+    disabled_reason: Option<String>,
+}
+
+impl TryFrom<ChannelRow> for Channel {
+    type Error = LedgerError;
+
+    fn try_from(row: ChannelRow) -> Result<Self, LedgerError> {
+        let wrong = LedgerError::OutOfRange;
+        let kind: ChannelKind = row.kind.parse().map_err(|_| wrong("channel.kind"))?;
+        let names: Vec<String> = serde_json::from_str(&row.topics).map_err(|_| wrong("channel.topics"))?;
+        let topics: Result<Vec<Topic>, _> = names.iter().map(|name| name.parse()).collect();
+        let quiet_hours = row.quiet_from_minute.zip(row.quiet_to_minute).map(|(from, to)| {
+            let minute = |value: i64| u32::try_from(value).map_err(|_| wrong("channel.quiet_from_minute"));
+            Ok::<_, LedgerError>(QuietHours { from_minute: minute(from)?, to_minute: minute(to)? })
+        });
+        Ok(Self {
+            user_id: UserId(row.user_id),
+            id: row.id,
+            name: row.name,
+            target: read_target(kind, &row.target).ok_or(wrong("channel.target"))?,
+            min_level: parse_level(&row.min_level).map_err(|_| wrong("channel.min_level"))?,
+            topics: topics.map_err(|_| wrong("channel.topics"))?,
+            quiet_hours: quiet_hours.transpose()?,
+            digest: row.digest.parse().map_err(|_| wrong("channel.digest"))?,
+            time_zone: row.time_zone,
+            created_at_ms: row.created_at_ms,
+            disabled_at_ms: row.disabled_at_ms,
+            disabled_reason: row.disabled_reason,
+        })
+    }
+}
+
+/// A target as the database keeps it. Only here secrets are written down.
+#[derive(Serialize, Deserialize)]
+struct StoredHook {
+    url: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    signing_secrets: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredMail {
+    host: String,
+    port: u16,
+    encryption: MailEncryption,
+    username: Option<String>,
+    password: Option<String>,
+    from: String,
+    to: Vec<String>,
+}
+
+fn stored_target(target: &Target) -> String {
+    let hook = |url: &Secret, secrets: &[Secret]| {
+        let signing_secrets = secrets.iter().map(|secret| secret.reveal().to_owned()).collect();
+        serde_json::to_string(&StoredHook { url: url.reveal().to_owned(), signing_secrets })
+    };
+    let stored = match target {
+        Target::Webhook { url, signing_secrets } => hook(url, signing_secrets),
+        Target::Slack { url } | Target::Discord { url } => hook(url, &[]),
+        Target::Email(mail) => serde_json::to_string(&StoredMail {
+            host: mail.host.clone(),
+            port: mail.port,
+            encryption: mail.encryption,
+            username: mail.login.as_ref().map(|login| login.username.clone()),
+            password: mail.login.as_ref().map(|login| login.password.reveal().to_owned()),
+            from: mail.from.clone(),
+            to: mail.to.clone(),
+        }),
+    };
+    // Strings and numbers can always be written.
+    stored.unwrap_or_default()
+}
+
+fn read_target(kind: ChannelKind, stored: &str) -> Option<Target> {
+    if kind == ChannelKind::Email {
+        let mail: StoredMail = serde_json::from_str(stored).ok()?;
+        let login = mail.username.zip(mail.password);
+        return Some(Target::Email(MailTarget {
+            host: mail.host,
+            port: mail.port,
+            encryption: mail.encryption,
+            login: login.map(|(username, password)| MailLogin { username, password: Secret::new(password) }),
+            from: mail.from,
+            to: mail.to,
+        }));
+    }
+    let hook: StoredHook = serde_json::from_str(stored).ok()?;
+    let url = Secret::new(hook.url);
+    Some(match kind {
+        ChannelKind::Slack => Target::Slack { url },
+        ChannelKind::Discord => Target::Discord { url },
+        _ => Target::Webhook { url, signing_secrets: hook.signing_secrets.into_iter().map(Secret::new).collect() },
+    })
+}
+
+fn stored_topics(topics: &[Topic]) -> String {
+    let names: Vec<&str> = topics.iter().map(|topic| topic.name()).collect();
+    serde_json::Value::from(names).to_string()
+}
