@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 /// A name or value longer than this is none of ours.
-const MAX_VALUE_BYTES: usize = 4 * 1024;
+pub const MAX_VALUE_BYTES: usize = 4 * 1024;
 
 /// The fields of a Messages request that matter here; those that have not passed yet are `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -123,8 +123,20 @@ impl RequestScan {
         self.is_in_string = false;
         match std::mem::take(&mut self.keeps) {
             Keeps::Nothing => {}
-            Keeps::Key => self.field = serde_json::from_slice(&self.kept).ok().and_then(|key| self.field_named(key)),
+            Keeps::Key => self.begin_field(),
             Keeps::Value => self.take_value(),
+        }
+    }
+
+    /// Of two fields of one name the last counts, whatever its value is.
+    fn begin_field(&mut self) {
+        self.field = serde_json::from_slice(&self.kept).ok().and_then(|key| self.field_named(key));
+        match self.field {
+            Some(Field::Model) => self.fields.model = None,
+            Some(Field::Stream) => self.fields.is_stream = false,
+            Some(Field::MaxTokens) => self.fields.max_tokens = None,
+            Some(Field::Metadata | Field::UserId) => self.fields.user_id = None,
+            None => {}
         }
     }
 
@@ -254,6 +266,8 @@ mod tests {
         let text = r#"{ "mod\u0065l" : "one" , "model":"two","max_tokens" : 7 }"#;
         let fields = scan(&[text.as_bytes()]);
         assert_eq!((fields.model.as_deref(), fields.max_tokens), (Some("two"), Some(7)));
+        let text = r#"{"model":"one","stream":true,"metadata":{"user_id":"x"},"model":{},"stream":[1],"metadata":{}}"#;
+        assert_eq!(scan(&[text.as_bytes()]), RequestFields::default(), "also where it is of no use");
     }
 
     #[test]
