@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 cache=${TOLLBRIDGE_CACHE:-$HOME/.cache/tollbridge}
 export CARGO_TARGET_DIR=${MUTANTS_TARGET_DIR:-$cache/mutants}
 tree=$(mktemp -d /tmp/tollbridge-mutant.XXXXXX)
-trap 'rm -rf "$tree"' EXIT
+trap 'rm -rf "$tree" "$tree.log"' EXIT
 export TOLLBRIDGE_KILLS=${TOLLBRIDGE_KILLS:-40}
 
 copy_tree() {
@@ -53,7 +53,6 @@ for name in "${names[@]}"; do
   [ "$caught" = yes ] || { failed='NOTHING: it survives'; survivors=$((survivors + 1)); }
   printf '%-28s %s\n' "$name" "${failed:-a test that did not come to its end}"
 done
-rm -f "$tree.log"
 if [ "$survivors" -gt 0 ]; then
   echo "mutants: $survivors of ${#names[@]} survive" >&2
   exit 1

@@ -149,6 +149,8 @@ impl GatewayServer {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
+        // What has ended by now is on its way.
+        tokio::time::timeout(Duration::from_secs(1), self.recorder.drained()).await.ok();
         let mut events = self.ledger.events(&Scope::Everyone, &filter).await.unwrap().events;
         assert_eq!(events.len(), count, "{events:#?}");
         events.reverse();
