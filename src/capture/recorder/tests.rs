@@ -197,7 +197,8 @@ async fn a_ledger_that_is_stuck_holds_up_no_call_and_gets_all_of_them_later() {
     wait_until(|| recorder.health().last_error.is_some_and(|error| error.contains("does not take calls"))).await;
     assert_eq!(recorder.health().spool_depth, 50);
     drop(held);
-    recorder.drained().await;
+    let drained = tokio::time::timeout(Duration::from_secs(20), recorder.drained()).await;
+    assert!(drained.is_ok(), "all are handed over: {:?}", recorder.health());
     let summary = other_process.report(&owner(), &UsageQuery::default(), NOW_MS).await.unwrap().summary;
     assert_eq!((summary.total_calls, summary.total_tokens), (50, 1_500));
     assert_eq!(recorder.health().lost.total(), 0);
