@@ -300,7 +300,40 @@ mod tests {
         assert!(scan.kept.capacity() < 64, "{}", scan.kept.capacity());
     }
 
+    /// JSON with our names in all places and more than once.
+    fn any_json() -> impl Strategy<Value = String> {
+        let names = ["model", "mod\\u0065l", "stream", "max_tokens", "metadata", "user_id", "x"];
+        let words =
+            ["true", "false", "null", "7", "-1", "1.5", "18446744073709551616", r#""a""#, r#""\"}\\""#, r#""model""#];
+        let leaf = prop::sample::select(words.to_vec()).prop_map(str::to_owned);
+        leaf.prop_recursive(4, 40, 8, move |value| {
+            let field = (prop::sample::select(names.to_vec()), value.clone())
+                .prop_map(|(name, value)| format!("\"{name}\" :{value}"));
+            prop_oneof![
+                3 => prop::collection::vec(field, 0..8).prop_map(|fields| format!("{{{}}}", fields.join(", "))),
+                1 => prop::collection::vec(value, 0..4).prop_map(|values| format!("[{}]", values.join(","))),
+            ]
+        })
+    }
+
+    fn fields_of(request: &Value) -> RequestFields {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        RequestFields {
+            model: text(&request["model"]),
+            is_stream: request["stream"] == true,
+            max_tokens: request["max_tokens"].as_u64(),
+            user_id: text(&request["metadata"]["user_id"]),
+        }
+    }
+
     proptest! {
+        #[test]
+        fn it_finds_what_a_whole_parser_finds(request in any_json(), piece in 1_usize..9) {
+            let pieces: Vec<&[u8]> = request.as_bytes().chunks(piece).collect();
+            let expected = fields_of(&serde_json::from_str(&request).unwrap());
+            prop_assert_eq!(scan(&pieces), expected, "{}", request);
+        }
+
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), at in 0_usize..200) {
             let request = request();
