@@ -7,11 +7,12 @@ binary := $(CARGO_TARGET_DIR)/release/tollbridge
 built := target/site/.built
 sources := $(shell find src migrations style public -type f 2>/dev/null) Cargo.toml Cargo.lock
 
-.PHONY: help run test dev build lint unit e2e conformance fuzz soak bench bench-gateway measure clean setup setup-test
+.PHONY: help run test dev build lint unit e2e conformance fuzz soak mutants bench bench-gateway bench-listeners measure clean \
+	setup setup-test
 help:
 	@echo 'make run    build and serve on http://127.0.0.1:3000'
 	@echo 'make test   every check and test there is'
-	@echo 'parts: make dev build lint unit e2e conformance fuzz soak bench bench-gateway measure clean'
+	@echo 'parts: make dev build lint unit e2e conformance fuzz soak mutants bench bench-gateway bench-listeners measure clean'
 
 run: build
 	@exec $(binary) serve
@@ -55,6 +56,10 @@ fuzz:
 soak: setup-test
 	@TOLLBRIDGE_KILLS=200 TOLLBRIDGE_TEST_ALL=1 scripts/with_postgres.sh cargo nextest run --features ssr --test recorder --no-capture
 
+# Breaks the recorder in a dozen ways, each in a copy, and fails if no test notices. About ten minutes.
+mutants: setup-test
+	@scripts/mutants.sh
+
 bench: setup
 	@scripts/with_postgres.sh cargo bench --features server --bench ledger
 
@@ -62,6 +67,10 @@ bench: setup
 bench-gateway: build
 	@scripts/setup.sh bench
 	@TOLLBRIDGE_BINARY=$(binary) cargo bench --features server --bench gateway
+
+# What ten thousand pages that listen for changes cost.
+bench-listeners: setup
+	@cargo bench --features ssr --bench listeners
 
 measure: setup-test build
 	@TOLLBRIDGE_BINARY=$(binary) node scripts/measure_page.mjs

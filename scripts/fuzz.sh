@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes each target for FUZZ_SECONDS (30 unless said otherwise), beginning with the examples in fuzz/seeds. No sanitizer:
-# the code has no unsafe parts, and without one a stable compiler does.
+# Fuzzes each target, or those that are named, for FUZZ_SECONDS (30 unless said otherwise), beginning with the examples in
+# fuzz/seeds. No sanitizer: the code has no unsafe parts, and without one a stable compiler does.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,7 +9,9 @@ if ! command -v cargo-fuzz >/dev/null; then
   echo 'fuzz: compiling cargo-fuzz (once)' >&2
   env CARGO_TARGET_DIR="$cache/tools/build" cargo install -q cargo-fuzz --locked --root "$cache/tools"
 fi
-for target in stream_tee usage_parsers tracking_input key_text; do
+targets=("$@")
+[ ${#targets[@]} -gt 0 ] || targets=(stream_tee usage_parsers tracking_input key_text request_scan)
+for target in "${targets[@]}"; do
   corpus=$cache/fuzz/$target
   mkdir -p "$corpus"
   echo "fuzz: $target for ${FUZZ_SECONDS:-30} s" >&2

@@ -40,10 +40,15 @@ pub async fn serve(
         // They would never finish.
         listeners.dismiss();
     };
+    let telling = tokio::spawn({
+        let ledger = ledger.clone();
+        async move { ledger.tell_of_others().await }
+    });
     let cut_off = serve_connections(listener, router::router(state, hosts), limits, stop, grace).await;
     if cut_off > 0 {
         tracing::warn!(grace_s = grace.as_secs(), cut_off, "some requests did not finish in time and were cut off");
     }
+    telling.abort();
     recorder.close().await;
     ledger.close().await;
     Ok(())

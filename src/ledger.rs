@@ -109,6 +109,7 @@ impl Ledger {
             Some(name) if name == time_zone.name() => {}
             _ => ledger.set_time_zone(time_zone).await?,
         }
+        ledger.begin_to_look().await?;
         Ok(ledger)
     }
 

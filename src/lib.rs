@@ -43,14 +43,15 @@
 //! 3. **Recorded means on disk; recorded once**, by (user, dedup key): `what_was_acknowledged_survives_a_kill`,
 //!    `nothing_is_acknowledged_that_the_ledger_cannot_keep`, `a_call_is_counted_once_however_often_it_is_sent`,
 //!    `totals_do_not_depend_on_order_or_repetition`; calls that a kill meets half-way too:
-//!    `killed_at_any_moment_no_call_is_lost_and_none_is_counted_twice_sqlite`.
+//!    `killed_at_any_moment_no_call_is_lost_and_none_is_counted_twice_sqlite`; that these would notice, `make mutants` shows.
 //! 4. **Events and rollups change in one transaction**, so that rollups always equal their events:
 //!    `a_write_that_fails_half_way_leaves_nothing`, `totals_do_not_depend_on_order_or_repetition`, and
 //!    `doctor_sees_a_rollup_that_lies`.
 //! 5. **The gateway never changes, holds back or breaks a call**, unless a budget that blocks has no room for it
 //!    (`a_thousand_calls_at_once_do_not_overspend`). If recording fails, the call still goes through:
 //!    `the_first_event_is_not_held_back`, `upstream_reset_after_each_event_index`,
-//!    `a_ledger_that_is_gone_changes_nothing_for_the_client`.
+//!    `a_ledger_that_is_gone_changes_nothing_for_the_client`,
+//!    `a_disk_that_takes_nothing_more_holds_up_no_call_and_what_is_lost_is_counted`.
 //! 6. **Every query is scoped** to a user, or to everyone by choice, by a parameter that cannot be left out:
 //!    `every_question_names_whose_usage_it_is`, `the_same_key_of_two_users_is_two_calls`,
 //!    `an_event_comes_back_as_it_went_in`.

@@ -7,7 +7,7 @@
 //!   The one exception is where a batch says that its results are (`batch`).
 //! - Headers pass, but for a list of those that do not (`headers`). Answers of calls carry one of ours.
 //! - One request of a client is one request to the provider: no retry, no redirect (`upstream`).
-//! - Reading is done in passing (`request_scan`, `meter`), and if it fails the bytes go on.
+//! - Reading is done in passing (`provider::request_scan`, `meter`, `coding`), and if it fails the bytes go on.
 //! - Where a budget blocks, a call passes if it still fits (`allowance`, `refusal`); nothing else is ever held back.
 //! - A call is recorded once, however it ends (`call`). Prompts, answers and provider keys are not recorded at all.
 
@@ -18,6 +18,7 @@ mod batch;
 mod call;
 mod chat;
 mod client_end;
+mod coding;
 mod credential;
 mod endpoint;
 mod error;
@@ -25,7 +26,6 @@ mod headers;
 mod meter;
 mod refusal;
 mod request_body;
-mod request_scan;
 mod upstream;
 
 pub use client_end::{ClientEnd, Cut};
@@ -48,6 +48,7 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HOST};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Version, request, response};
 use batch::ResultsReader;
 use call::{Call, Ending, Origin, requested_model};
+use coding::Coding;
 use credential::{Caller, Credential};
 use endpoint::{Endpoint, Unknown, Watch};
 use hyper::body::Incoming;
@@ -280,14 +281,17 @@ impl Gateway {
     ) -> Result<Response<Body>, GatewayError> {
         let body = self.request_body(&admitted, body);
         let (answered, body) = self.ask(&admitted, parts, body).await?;
-        let is_readable = answered.status == StatusCode::OK && is_plain(&answered.headers);
+        let is_ok = answered.status == StatusCode::OK;
         match admitted.endpoint.watch {
-            Watch::Batches if is_readable => self.answer_batches(answered, body, &admitted.base).await,
-            Watch::BatchResults { batch_id } if is_readable => {
+            Watch::Batches if is_ok && is_plain(&answered.headers) => {
+                self.answer_batches(answered, body, &admitted.base).await
+            }
+            Watch::BatchResults { batch_id } if is_ok => {
                 let context = attribution::from_headers(&admitted.headers);
                 let recorder = self.0.recorder.clone();
                 let results = ResultsReader::new(recorder, batch_id, admitted.caller, context, admitted.now_ms);
-                Ok(self.answer(answered, body, Reader::BatchResults(Box::new(results))))
+                let coding = Coding::of(&answered.headers);
+                Ok(self.answer(answered, body, Reader::BatchResults(Box::new(results), coding)))
             }
             _ => Ok(self.answer(answered, body, Reader::Nobody)),
         }

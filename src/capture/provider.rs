@@ -1,10 +1,12 @@
-//! Providers' usage objects as token counts in disjoint buckets. Pure: reads JSON, knows no prices and no network.
+//! Providers' usage objects as token counts in disjoint buckets, and what requests say of themselves. Pure: reads JSON, knows
+//! no prices and no network.
 
 pub mod anthropic;
 mod field;
 pub mod gemini;
 pub mod message;
 pub mod openai;
+pub mod request_scan;
 pub mod sse;
 pub(super) mod tool_names;
 

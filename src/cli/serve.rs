@@ -10,13 +10,20 @@ use crate::http::connections::ConnectionLimits;
 use crate::http::live::Listeners;
 use crate::http::state::{AppState, Clock, open_notifier, open_recorder};
 use crate::ledger::Ledger;
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// Files of our own: the databases, their logs and locks, the listener.
+const OWN_FILES: u64 = 100;
+
 pub async fn run(config: Config) -> Result<(), CommandError> {
+    let limits = ConnectionLimits::default();
+    if let Some(warning) = too_few_files(rlimit::increase_nofile_limit(u64::MAX), limits.connections) {
+        tracing::warn!("{warning}");
+    }
     let address = config.leptos.site_addr;
     refuse_other_machines(address)?;
     // The address first: if another server has it, the ledger is not even opened.
@@ -45,7 +52,7 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
         gateway,
         notifier,
         listeners: Listeners::default(),
-        connection_limits: ConnectionLimits::default(),
+        connection_limits: limits,
         prices,
         clock,
         leptos_options: config.leptos.clone(),
@@ -85,6 +92,20 @@ fn refuse_other_machines(address: SocketAddr) -> Result<(), CommandError> {
     )))
 }
 
+/// A client's connection is one open file, and one more while it waits for the provider. Says so where the system allows
+/// fewer than that takes: connections beyond are not refused, they wait.
+fn too_few_files(allowed: io::Result<u64>, connections: usize) -> Option<String> {
+    let needed = 2 * connections as u64 + OWN_FILES;
+    match allowed {
+        Ok(allowed) if allowed >= needed => None,
+        Ok(allowed) => Some(format!(
+            "the system allows {allowed} open files, and {connections} connections may need {needed}: \
+             raise the hard limit (ulimit -Hn, LimitNOFILE of a systemd unit)"
+        )),
+        Err(error) => Some(format!("how many open files the system allows cannot be seen: {error}")),
+    }
+}
+
 fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, CommandError> {
     let failed = |error: std::io::Error| CommandError::Failed(format!("cannot listen for signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
@@ -100,6 +121,14 @@ fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, CommandErr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn too_few_open_files_are_told_with_what_is_needed() {
+        assert_eq!(too_few_files(Ok(20_100), 10_000), None);
+        let warning = too_few_files(Ok(20_099), 10_000).unwrap();
+        assert!(warning.contains("allows 20099") && warning.contains("need 20100"), "{warning}");
+        assert!(too_few_files(Err(io::ErrorKind::PermissionDenied.into()), 1).is_some());
+    }
 
     #[test]
     fn only_loopback_addresses_are_served() {

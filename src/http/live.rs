@@ -20,12 +20,13 @@ const AT_MOST_EVERY: Duration = Duration::from_secs(1);
 /// Keeps proxies from closing a quiet connection, and tells a dead one.
 const PING_EVERY: Duration = Duration::from_secs(15);
 const MAX_OF_USER: usize = 10;
-const MAX_OF_ALL: usize = 10_000;
+pub const MAX_OF_ALL: usize = 10_000;
 
 /// The open live connections. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Listeners {
     open: Arc<Mutex<HashMap<Scope, usize>>>,
+    max_of_user: usize,
     dismissed: watch::Sender<bool>,
 }
 
@@ -46,11 +47,16 @@ struct Listening {
 
 impl Default for Listeners {
     fn default() -> Self {
-        Self { open: Arc::default(), dismissed: watch::Sender::new(false) }
+        Self::allowing(MAX_OF_USER)
     }
 }
 
 impl Listeners {
+    /// So many connections of one user, and [`MAX_OF_ALL`] of all.
+    pub fn allowing(max_of_user: usize) -> Self {
+        Self { open: Arc::default(), max_of_user, dismissed: watch::Sender::new(false) }
+    }
+
     /// Ends every live connection at once: none of them would end by itself.
     pub fn dismiss(&self) {
         self.dismissed.send_replace(true);
@@ -60,7 +66,7 @@ impl Listeners {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let of_all: usize = open.values().sum();
         let of_user = open.entry(scope.clone()).or_default();
-        if *of_user >= MAX_OF_USER || of_all >= MAX_OF_ALL {
+        if *of_user >= self.max_of_user || of_all >= MAX_OF_ALL {
             return Err(ApiError::TooManyListeners);
         }
         *of_user += 1;

@@ -58,8 +58,10 @@ impl Ledger {
         event::delete(&mut tx, &verdicts.outgoing).await?;
         event::insert(&mut tx, &verdicts.incoming).await?;
         changes.write(&mut tx).await?;
-        tx.commit().await?;
         let moved: BTreeSet<&UserId> = verdicts.incoming.iter().map(|event| &event.record.user_id).collect();
+        let moved = Vec::from_iter(moved);
+        self.sign_moved(&mut tx, &moved).await?;
+        tx.commit().await?;
         self.note_moved(moved);
         Ok(verdicts.applied)
     }

@@ -1,5 +1,6 @@
 //! Budgets as set by users, and what a period has spent against one. How a report shows it is a question for `usage`.
 
+use super::apply::queue_writers;
 use super::db::{with_reader, with_tx};
 use super::rollup::{EVERYONE, QUARTER};
 use super::{Ledger, LedgerError};
@@ -86,6 +87,7 @@ impl Ledger {
             self.check_reachable(&budget.user_id, id).await?;
         }
         let mut tx = self.db.begin().await?;
+        queue_writers(&mut tx).await?;
         with_tx!(&mut tx, |connection| {
             sqlx::query(concat!(
                 "insert into budget (",
@@ -115,6 +117,7 @@ impl Ledger {
             .execute(connection)
             .await?;
         });
+        self.sign_moved(&mut tx, &[&budget.user_id]).await?;
         tx.commit().await?;
         self.note_budget_changed(&budget.user_id);
         Ok(())
@@ -124,6 +127,7 @@ impl Ledger {
     /// there.
     pub async fn delete_budget(&self, user: &UserId, id: &str) -> Result<bool, LedgerError> {
         let mut tx = self.db.begin().await?;
+        queue_writers(&mut tx).await?;
         let deleted = with_tx!(&mut tx, |connection| {
             sqlx::query("delete from budget where user_id = $1 and id = $2")
                 .bind(&user.0)
@@ -132,6 +136,7 @@ impl Ledger {
                 .await?
                 .rows_affected()
         });
+        self.sign_moved(&mut tx, &[user]).await?;
         tx.commit().await?;
         self.note_budget_changed(user);
         Ok(deleted > 0)

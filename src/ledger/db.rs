@@ -5,7 +5,7 @@ use super::LedgerError;
 use sqlx::migrate::MigrateDatabase;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Postgres, Sqlite, Transaction};
+use sqlx::{ConnectOptions, Connection, Postgres, Sqlite, Transaction};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -13,7 +13,9 @@ use std::time::Duration;
 
 /// Below it, two connections can lose commits (sqlite.org/wal.html#walresetbug).
 const NEEDED_SQLITE: &str = "3.51.3";
+/// How long a writer waits for another one.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const BUSY_TIMEOUT_TEXT: &str = "5s";
 const READERS: u32 = 4;
 
 #[derive(Clone, Debug)]
@@ -150,6 +152,9 @@ async fn open_sqlite(path: &Path) -> Result<Db, LedgerError> {
         .max_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
+        // When the disk is full, SQLite rolls back by itself. sqlx does not notice and takes the connection to be in a
+        // transaction for ever after, in which no other can begin: such a connection is replaced.
+        .before_acquire(|writer, _| Box::pin(async { Ok(!writer.is_in_transaction()) }))
         .connect_with(options.clone().create_if_missing(true))
         .await?;
     let found: String = sqlx::query_scalar("select sqlite_version()").fetch_one(&writer).await?;
@@ -170,7 +175,7 @@ async fn open_postgres(url: &str) -> Result<Db, LedgerError> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|error| LedgerError::Address(error.to_string()))?
         .application_name("tollbridge")
-        .options([("statement_timeout", "30s"), ("synchronous_commit", "on")]);
+        .options([("statement_timeout", "30s"), ("lock_timeout", BUSY_TIMEOUT_TEXT), ("synchronous_commit", "on")]);
     if !Postgres::database_exists(url).await.unwrap_or(true) {
         Postgres::create_database(url).await?;
     }

@@ -2,6 +2,7 @@
 
 use super::LedgerError;
 use super::db::{Db, beside};
+use sqlx::Connection;
 use sqlx::migrate::Migrator;
 use std::fs::File;
 
@@ -17,7 +18,13 @@ pub(super) async fn run(db: &Db) -> Result<(), LedgerError> {
             let _held_until_done = lock.map_err(unavailable)?;
             SQLITE.run(writer).await?;
         }
-        Db::Postgres(pool) => POSTGRES.run(pool).await?,
+        Db::Postgres(pool) => {
+            // A connection of its own, that waits as long as it takes another process to migrate.
+            let mut connection = pool.acquire().await?.detach();
+            sqlx::query("set lock_timeout = 0").execute(&mut connection).await?;
+            POSTGRES.run(&mut connection).await?;
+            connection.close().await?;
+        }
     }
     Ok(())
 }

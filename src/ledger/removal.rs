@@ -59,6 +59,7 @@ impl Ledger {
             .await?;
             removed
         });
+        self.sign_moved(&mut tx, &[user]).await?;
         tx.commit().await?;
         self.note_moved([user]);
         Ok(removed)

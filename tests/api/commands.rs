@@ -33,6 +33,33 @@ impl Drop for Running {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn serve_takes_as_many_open_files_as_the_system_allows_and_says_if_they_are_few() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new("sh");
+    command.args([
+        "-c",
+        "ulimit -Sn 300 && ulimit -Hn 2000 && exec \"$@\"",
+        "sh",
+        env!("CARGO_BIN_EXE_tollbridge"),
+        "serve",
+    ]);
+    command.env("TOLLBRIDGE_SERVER__DATA_DIR", folder.path().join("data")).env_remove("DATABASE_URL");
+    command.env("LEPTOS_SITE_ADDR", "127.0.0.1:0").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut server = Running(command.spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("http://"), "{line}");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.0.id())).unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    assert_eq!(files.split_whitespace().skip(3).take(2).collect::<Vec<_>>(), ["2000", "2000"], "soft and hard");
+    server.0.kill().unwrap();
+    let mut log = String::new();
+    server.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(log.contains("allows 2000 open files"), "{log}");
+}
+
 #[test]
 fn serve_prints_its_address_answers_and_stops_in_order() {
     let folder = tempfile::tempdir().unwrap();

@@ -33,7 +33,8 @@ fn what_was_acknowledged_survives_a_kill() {
     assert!(acknowledged > 0, "the server was killed before it answered at all");
 }
 
-fn start(data_dir: &Path) -> (Running, String) {
+/// The running server and its address.
+pub fn start(data_dir: &Path) -> (Running, String) {
     let mut command = tollbridge(data_dir);
     command.arg("serve").env("LEPTOS_SITE_ADDR", "127.0.0.1:0").stdout(Stdio::piped()).stderr(Stdio::null());
     let mut server = Running(command.spawn().unwrap());

@@ -1,9 +1,13 @@
 //! The live connection: what it tells, how often, to how many, and how it ends.
 
+use super::commands::{run, tollbridge};
+use super::crash::start;
 use super::server::{TestServer, request};
 use axum::body::{Body, BodyDataStream};
 use axum::http::{Method, StatusCode};
 use futures::StreamExt;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 use tower::ServiceExt;
 
@@ -81,4 +85,28 @@ async fn connections_end_at_once_when_the_server_stops() {
     let mut late = listen(&server).await;
     // One that comes afterwards may hear the version, and then ends too.
     while late.next().await.is_some() {}
+}
+
+#[test]
+fn a_page_hears_what_another_process_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let (_server, address) = start(&data_dir);
+    let mut page = TcpStream::connect(&address).unwrap();
+    page.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    write!(page, "GET /api/live HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+    read_event(&mut page);
+    let (output, text) = run(tollbridge(&data_dir).arg("demo"));
+    assert!(output.status.success(), "{text}");
+    read_event(&mut page);
+}
+
+/// Reads on to the end of the next event.
+fn read_event(page: &mut TcpStream) -> String {
+    let (mut text, mut byte) = (String::new(), [0]);
+    while !text.ends_with("}\n\n") {
+        page.read_exact(&mut byte).unwrap_or_else(|error| panic!("no event comes: {error}; {text:?}"));
+        text.push(byte[0].into());
+    }
+    text
 }

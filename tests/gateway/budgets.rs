@@ -3,6 +3,7 @@
 use super::answers::REQUEST;
 use super::fake_provider::{FakeProvider, Step, json_answer};
 use super::gateway_server::{Answer, GatewayServer, Setup, read_answer, request};
+use sqlx::Connection;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -134,6 +135,43 @@ async fn a_reservation_ends_with_its_call() {
 }
 
 #[tokio::test]
+async fn what_a_call_did_cost_takes_the_place_of_what_was_reserved_and_counts_once() {
+    let provider = FakeProvider::start().await;
+    let server = server_with(&provider, &daily(NanoUsd(2 * COST.0 + RESERVED.0))).await;
+    // While the ledger takes nothing, what has ended is known here alone.
+    let mut other = sqlx::SqliteConnection::connect(&server.database_url).await.unwrap();
+    sqlx::query("begin immediate").execute(&mut other).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(ask(&server).await.status, 200);
+    }
+    assert_eq!(ask(&server).await.status, 429);
+    sqlx::query("rollback").execute(&mut other).await.unwrap();
+    server.recorder.drained().await;
+    // The ledger has all three, and is asked again.
+    server.ledger.save_named_budget(&daily(NanoUsd(3 * COST.0 + RESERVED.0)), NOON_MS).await.unwrap();
+    assert_eq!(ask(&server).await.status, 200, "none of them counts twice");
+}
+
+#[tokio::test]
+async fn the_next_period_opens_also_while_the_ledger_does_not_answer() {
+    let provider = FakeProvider::start().await;
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let clock = Clock::fixed_at(NOON_MS);
+    let server = GatewayServer::at(folder, &provider.url(), Setup::default(), clock.clone()).await;
+    server.ledger.save_named_budget(&daily(RESERVED), NOON_MS).await.unwrap();
+    assert_eq!(ask(&server).await.status, 200);
+    server.event().await;
+    assert_eq!(ask(&server).await.status, 429);
+    server.ledger.close().await;
+    let Clock::Fixed(now_ms) = &clock else { unreachable!() };
+    for day in 1..=2 {
+        now_ms.store(NOON_MS + day * 86_400_000, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(ask(&server).await.status, 200, "day {day}: yesterday's spend is yesterday's");
+        assert_eq!(ask(&server).await.status, 429, "day {day}: what is known decides");
+    }
+}
+
+#[tokio::test]
 async fn a_large_request_that_is_refused_never_arrives_whole() {
     let provider = FakeProvider::start().await;
     let server = server_with(&provider, &daily(NanoUsd(100_000_000))).await;
@@ -165,6 +203,7 @@ async fn what_is_free_passes_when_nothing_is_left() {
     assert_eq!(ask(&server).await.status, 429);
     assert_eq!(server.post("/v1/messages/count_tokens", &[], REQUEST).await.status, 200);
     assert_eq!(server.get("/v1/models", &[]).await.status, 200);
+    server.events(0).await;
 }
 
 #[tokio::test]
@@ -194,6 +233,13 @@ async fn a_budget_blocks_what_it_counts_and_nothing_else() {
     let in_project = |project: &'static str| [("x-tollbridge-project", project)];
     assert_eq!(server.post("/v1/messages", &in_project("shop"), REQUEST).await.status, 429);
     assert_eq!(server.post("/v1/messages", &in_project("blog"), REQUEST).await.status, 200);
+    let roomy = NamedBudget { id: "roomy".into(), ..daily(NanoUsd(10_000_000_000)) };
+    server.ledger.save_named_budget(&roomy, NOON_MS).await.unwrap();
+    assert_eq!(
+        server.post("/v1/messages", &in_project("blog"), REQUEST).await.status,
+        200,
+        "beside another that counts it"
+    );
     let of_opus = NamedBudget { scope: BudgetScope::User, model: Some("opus".into()), ..of_shop };
     server.ledger.save_named_budget(&of_opus, NOON_MS).await.unwrap();
     assert_eq!(ask(&server).await.status, 200);

@@ -43,13 +43,14 @@ async fn a_client_that_takes_a_little_now_and_then_is_not_cut_off() {
     let server = GatewayServer::with(&provider.url(), setup).await;
     let mut script = vec![stream_head(&[])];
     script.extend(EVENTS[..6].iter().map(chunk));
-    script.extend(std::iter::repeat_n(chunk([&[b':'; 64 * 1024 - 1][..], b"\n"].concat()), 256));
+    // So much that writes still wait when the limit has passed.
+    script.extend(std::iter::repeat_n(chunk([&[b':'; 64 * 1024 - 1][..], b"\n"].concat()), 1_024));
     script.extend(EVENTS[6..].iter().map(chunk));
     script.push(end_of_chunks());
     provider.play(script);
     let mut client = server.begin("/v1/messages", &[], STREAM_REQUEST).await;
     let mut piece = vec![0; 4 * 1024 * 1024];
-    for _ in 0..4 {
+    for _ in 0..6 {
         client.read_exact(&mut piece).await.unwrap();
         tokio::time::sleep(Duration::from_millis(400)).await;
     }

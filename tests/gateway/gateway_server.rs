@@ -11,14 +11,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tollbridge::capture::gateway::{Gateway, GatewayLimits, GatewayOptions, ProviderKey, UpstreamUrl};
 use tollbridge::capture::import::job::ImportJobs;
-use tollbridge::capture::recorder::Recorder;
+use tollbridge::capture::recorder::{QUEUE_MAX_BYTES, Recorder, RecorderOptions};
 use tollbridge::config::Config;
 use tollbridge::domain::period::Zone;
 use tollbridge::domain::price::PriceBook;
 use tollbridge::domain::usage::{Scope, UsageEvent};
 use tollbridge::http::connections::ConnectionLimits;
 use tollbridge::http::live::Listeners;
-use tollbridge::http::state::{AppState, Clock, open_notifier, open_recorder};
+use tollbridge::http::state::{AppState, Clock, open_notifier};
 use tollbridge::ledger::{EventFilter, Ledger};
 
 pub struct GatewayServer {
@@ -27,16 +27,20 @@ pub struct GatewayServer {
     pub recorder: Recorder,
     stop: watch::Sender<bool>,
     pub serving: JoinHandle<std::io::Result<()>>,
-    database_url: String,
+    pub database_url: String,
     _folder: Arc<TempDir>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Setup {
     pub limits: GatewayLimits,
     pub connections: ConnectionLimits,
     pub stop_grace_s: Option<u64>,
     pub provider_key: Option<&'static str>,
+    /// SQLite in the server's folder, unless said otherwise.
+    pub database_url: Option<String>,
+    /// What memory may hold while the spool cannot be written.
+    pub queue_max_bytes: Option<usize>,
 }
 
 /// An answer as it came over the wire.
@@ -63,12 +67,20 @@ impl GatewayServer {
     /// On the data of that folder, at the time of that clock.
     pub async fn at(folder: Arc<TempDir>, upstream: &str, setup: Setup, clock: Clock) -> Self {
         let text = include_str!("../../Leptos.toml").replace("time_zone = \"\"", "time_zone = \"UTC\"");
-        let mut config = Config::from_text(&text, None, []).unwrap();
+        let database = setup.database_url.map(|url| ("DATABASE_URL".to_owned(), url));
+        let mut config = Config::from_text(&text, None, database).unwrap();
         config.settings.server.data_dir = folder.path().to_owned();
         config.settings.server.stop_grace_s = setup.stop_grace_s.unwrap_or(config.settings.server.stop_grace_s);
         let ledger = Ledger::open(config.database_url().reveal(), &config.zone().unwrap()).await.unwrap();
         let prices = PriceBook::builtin();
-        let recorder = open_recorder(&config, &ledger, &prices, &clock).await.unwrap();
+        let recorder_clock = clock.clone();
+        let options = RecorderOptions {
+            spool_path: config.spool_path(),
+            spool_max_bytes: config.settings.recorder.spool_max_bytes,
+            queue_max_bytes: setup.queue_max_bytes.unwrap_or(QUEUE_MAX_BYTES),
+            now_ms: Arc::new(move || recorder_clock.now_ms()),
+        };
+        let recorder = Recorder::open(ledger.clone(), prices.clone(), options).await.unwrap();
         let options = GatewayOptions {
             upstream: UpstreamUrl::parse(upstream).unwrap(),
             provider_key: setup.provider_key.and_then(ProviderKey::new),
@@ -138,6 +150,8 @@ impl GatewayServer {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
+        // What has ended by now is on its way.
+        tokio::time::timeout(Duration::from_secs(1), self.recorder.drained()).await.ok();
         let mut events = self.ledger.events(&Scope::Everyone, &filter).await.unwrap().events;
         assert_eq!(events.len(), count, "{events:#?}");
         events.reverse();

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tollbridge::domain::period::Zone;
 use tollbridge::domain::query::UsageQuery;
 use tollbridge::domain::usage::{Scope, UsageEvent, UserId};
+use tollbridge::ledger::spool::{FrameKind, SpoolFile};
 use tollbridge::ledger::{EventFilter, Ledger};
 
 const SHORT_KILLS: u32 = 20;
@@ -115,6 +116,8 @@ fn recover_and_read(folder: &Path, url: &str) -> (Vec<UsageEvent>, u64, i64) {
             let health = recorder.health();
             assert_eq!(health.lost.total(), 0, "{health:?}");
             recorder.close().await;
+            drop(recorder);
+            assert_eq!(frames_in(folder).await, 0, "nothing stays in the spool");
             let scope = Scope::User(UserId::owner());
             let report = ledger.report(&scope, &UsageQuery::default(), worker::NOW_MS).await.unwrap();
             let differing_rows = ledger.verify_rollups().await.unwrap().difference();
@@ -125,6 +128,16 @@ fn recover_and_read(folder: &Path, url: &str) -> (Vec<UsageEvent>, u64, i64) {
         assert_eq!(found.pop().unwrap(), second, "a second start changes nothing");
         second
     })
+}
+
+async fn frames_in(folder: &Path) -> u64 {
+    let file = SpoolFile::open(&folder.join("spool.db"), 1 << 30).await.unwrap();
+    let mut frames = 0;
+    for kind in [FrameKind::Start, FrameKind::Usage, FrameKind::End, FrameKind::Rejected] {
+        frames += file.count(kind).await.unwrap();
+    }
+    file.close().await;
+    frames
 }
 
 async fn all_events(ledger: &Ledger, scope: &Scope) -> Vec<UsageEvent> {

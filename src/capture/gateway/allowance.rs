@@ -7,7 +7,7 @@
 
 use super::credential::Caller;
 use super::refusal::Refusal;
-use super::request_scan::RequestFields;
+use crate::capture::provider::request_scan::RequestFields;
 use crate::capture::recorder::Recorder;
 use crate::domain::budget::{CallScope, NamedBudget};
 use crate::domain::cost::{UsageInput, price_record, price_usage};

@@ -3,6 +3,7 @@
 
 use super::batch::ResultsReader;
 use super::call::{Call, Ending};
+use super::coding::Coding;
 use super::meter::Meter;
 use axum::body::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -18,7 +19,7 @@ const PING: &[u8] = b"event: ping\ndata: {\"type\": \"ping\"}\n\n";
 /// Who reads along.
 pub enum Reader {
     Call(Box<Call>, Meter),
-    BatchResults(Box<ResultsReader>),
+    BatchResults(Box<ResultsReader>, Coding),
     Nobody,
 }
 
@@ -134,7 +135,7 @@ impl Reader {
                 meter.push(data, &mut call.reading);
                 call.note_progress();
             }
-            Self::BatchResults(results) => results.push(data),
+            Self::BatchResults(results, coding) => coding.decode(data, |plain| results.push(plain)),
             Self::Nobody => {}
         }
     }
@@ -142,14 +143,13 @@ impl Reader {
     fn end(&mut self, ending: Ending) {
         match self {
             Self::Call(call, meter) => {
+                let tells_its_end = meter.tells_its_end();
                 meter.finish(&mut call.reading);
-                let is_too_early = ending == Ending::Complete && meter.tells_its_end() && !call.reading.has_ended;
+                let is_too_early = ending == Ending::Complete && tells_its_end && !call.reading.has_ended;
                 call.end(if is_too_early { Ending::BrokeOff } else { ending });
-                // Its memory is not needed any more, and finishing twice would read nothing.
-                *meter = Meter::Opaque;
             }
-            Self::BatchResults(results) if ending == Ending::Complete => results.finish(),
-            Self::BatchResults(_) | Self::Nobody => {}
+            Self::BatchResults(results, _) if ending == Ending::Complete => results.finish(),
+            Self::BatchResults(..) | Self::Nobody => {}
         }
     }
 

@@ -1,9 +1,10 @@
-//! Reads an answer while it passes. Which way depends on its status and its content type; whatever cannot be read passes
-//! all the same.
+//! Reads an answer while it passes. Which way depends on its status, its content type and its coding; whatever cannot be
+//! read passes all the same.
 
+use super::coding::Coding;
 use crate::capture::provider::message::MessageReading;
 use crate::capture::provider::sse::SseParser;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
@@ -11,18 +12,24 @@ use serde::Deserialize;
 const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 
+/// What is read of one answer.
+pub struct Meter {
+    coding: Coding,
+    reads: Reads,
+}
+
 #[derive(Debug)]
-pub enum Meter {
+enum Reads {
     Stream(SseParser),
     Message(BodyCopy),
     Error(BodyCopy),
-    /// Nothing that we can read.
-    Opaque,
+    /// Nothing that we can read, or all has been read.
+    Nothing,
 }
 
 /// The bytes so far, up to a limit; beyond it none.
 #[derive(Debug)]
-pub struct BodyCopy {
+struct BodyCopy {
     bytes: Vec<u8>,
     limit: usize,
     is_too_large: bool,
@@ -30,46 +37,51 @@ pub struct BodyCopy {
 
 impl Meter {
     pub fn of_answer(status: StatusCode, headers: &HeaderMap) -> Self {
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let content_type = text(CONTENT_TYPE).trim_start().to_ascii_lowercase();
-        let is_plain = matches!(text(CONTENT_ENCODING), "" | "identity");
-        match status.is_success() {
-            _ if !is_plain => Self::Opaque,
-            false => Self::Error(BodyCopy::up_to(MAX_ERROR_BYTES)),
-            true if content_type.starts_with("text/event-stream") => Self::Stream(SseParser::default()),
-            true => Self::Message(BodyCopy::up_to(MAX_MESSAGE_BYTES)),
-        }
+        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let is_stream = content_type.trim_start().to_ascii_lowercase().starts_with("text/event-stream");
+        let coding = Coding::of(headers);
+        let reads = match status.is_success() {
+            _ if coding.is_unreadable() => Reads::Nothing,
+            false => Reads::Error(BodyCopy::up_to(MAX_ERROR_BYTES)),
+            true if is_stream => Reads::Stream(SseParser::default()),
+            true => Reads::Message(BodyCopy::up_to(MAX_MESSAGE_BYTES)),
+        };
+        Self { coding, reads }
     }
 
     pub fn push(&mut self, bytes: &[u8], reading: &mut MessageReading) {
-        match self {
-            Self::Stream(parser) => parser.push(bytes, |name, data| reading.read_event(name, data)),
-            Self::Message(copy) | Self::Error(copy) => copy.push(bytes),
-            Self::Opaque => {}
-        }
+        let Self { coding, reads } = self;
+        coding.decode(bytes, |plain| match reads {
+            Reads::Stream(parser) => parser.push(plain, |name, data| reading.read_event(name, data)),
+            Reads::Message(copy) | Reads::Error(copy) => copy.push(plain),
+            Reads::Nothing => {}
+        });
     }
 
-    /// What only the end of the body tells.
+    /// What only the end of the body tells. Afterwards nothing is read, and no memory held.
     pub fn finish(&mut self, reading: &mut MessageReading) {
-        match self {
-            Self::Message(copy) => match MessageReading::from_body(&copy.take()) {
+        match std::mem::replace(&mut self.reads, Reads::Nothing) {
+            Reads::Message(copy) => match MessageReading::from_body(&copy.bytes) {
                 Ok(message) => *reading = message,
                 Err(_) => reading.unread_events += 1,
             },
-            Self::Error(copy) => reading.error_type = error_type(&copy.take()),
-            Self::Stream(_) | Self::Opaque => {}
+            Reads::Error(copy) => reading.error_type = error_type(&copy.bytes),
+            Reads::Stream(_) | Reads::Nothing => {}
         }
+        self.coding = Coding::Unreadable;
     }
 
     /// Whether the answer says itself when it is complete, so that an earlier end is one too early.
     pub fn tells_its_end(&self) -> bool {
-        matches!(self, Self::Stream(parser) if !parser.has_given_up())
+        let is_read = matches!(&self.reads, Reads::Stream(parser) if !parser.has_given_up());
+        is_read && !self.coding.is_unreadable()
     }
 
-    /// Whether a ping may be put in now: between events, after the start and before the end.
+    /// Whether a ping may be put in now: between events, after the start and before the end, and where bytes are what they
+    /// say.
     pub fn takes_ping(&self, reading: &MessageReading) -> bool {
-        let is_between = matches!(self, Self::Stream(parser) if parser.is_between_events());
-        is_between && reading.has_started && !reading.has_ended
+        let is_between = matches!(&self.reads, Reads::Stream(parser) if parser.is_between_events());
+        is_between && self.coding.is_plain() && reading.has_started && !reading.has_ended
     }
 }
 
@@ -85,10 +97,6 @@ impl BodyCopy {
         } else {
             self.bytes.extend_from_slice(bytes);
         }
-    }
-
-    fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.bytes)
     }
 }
 
@@ -111,6 +119,8 @@ fn error_type(body: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
     use axum::http::HeaderValue;
+    use axum::http::header::CONTENT_ENCODING;
+    use std::io::Write;
 
     fn meter(status: u16, content_type: &'static str, encoding: &'static str) -> Meter {
         let mut headers = HeaderMap::new();
@@ -121,10 +131,12 @@ mod tests {
 
     #[test]
     fn status_type_and_encoding_decide_how_to_read() {
-        assert!(matches!(meter(200, "text/event-stream; charset=utf-8", ""), Meter::Stream(_)));
-        assert!(matches!(meter(200, "application/json", "identity"), Meter::Message(_)));
-        assert!(matches!(meter(529, "application/json", ""), Meter::Error(_)));
-        assert!(matches!(meter(200, "text/event-stream", "gzip"), Meter::Opaque));
+        let reads = |status, content_type, encoding| meter(status, content_type, encoding).reads;
+        assert!(matches!(reads(200, "text/event-stream; charset=utf-8", ""), Reads::Stream(_)));
+        assert!(matches!(reads(200, "text/event-stream", "gzip"), Reads::Stream(_)));
+        assert!(matches!(reads(200, "application/json", "identity"), Reads::Message(_)));
+        assert!(matches!(reads(529, "application/json", ""), Reads::Error(_)));
+        assert!(matches!(reads(200, "text/event-stream", "deflate"), Reads::Nothing));
     }
 
     #[test]
@@ -158,5 +170,16 @@ mod tests {
         assert!(!meter.takes_ping(&reading), "inside an event");
         meter.push(b"data: {}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n", &mut reading);
         assert!(!meter.takes_ping(&reading), "after the end");
+    }
+
+    #[test]
+    fn no_ping_fits_between_compressed_bytes() {
+        let mut coded = Vec::new();
+        let mut encoder = flate2::write::GzEncoder::new(&mut coded, flate2::Compression::fast());
+        encoder.write_all(b"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{}}\n\n").unwrap();
+        encoder.finish().unwrap();
+        let (mut meter, mut reading) = (meter(200, "text/event-stream", "gzip"), MessageReading::default());
+        meter.push(&coded, &mut reading);
+        assert!(reading.has_started && !meter.takes_ping(&reading));
     }
 }

@@ -3,7 +3,7 @@
 
 use super::error::GatewayError;
 use super::refusal::Refusal;
-use super::request_scan::{RequestFields, RequestScan};
+use crate::capture::provider::request_scan::{RequestFields, RequestScan};
 use axum::body::{Body, Bytes};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use std::collections::VecDeque;

@@ -92,7 +92,9 @@ async fn a_call_is_priced_and_in_the_ledger_under_its_own_id() {
     // $3 and $15 per million: 1,000 × 3,000 + 500 × 15,000 nano-dollars.
     assert_eq!(event.cost.unwrap().0, 10_500_000);
     assert_eq!(event.record.api_key_id.as_deref(), Some("key-1"));
-    assert_eq!(recorder.shared.file.left_open().await.unwrap(), []);
+    for kind in [FrameKind::Start, FrameKind::Usage, FrameKind::End] {
+        assert_eq!(recorder.shared.file.count(kind).await.unwrap(), 0, "{kind:?}");
+    }
     let health = recorder.health();
     assert_eq!((health.spool_depth, health.lost.total(), health.last_error), (0, 0, None));
     recorder.close().await;
@@ -191,10 +193,12 @@ async fn a_ledger_that_is_stuck_holds_up_no_call_and_gets_all_of_them_later() {
         recorder.end(&id, record_of(&id, 10, 20));
     }
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    // So long that the ledger gives up waiting, and the calls have to be handed over once more.
+    wait_until(|| recorder.health().last_error.is_some_and(|error| error.contains("does not take calls"))).await;
     assert_eq!(recorder.health().spool_depth, 50);
     drop(held);
-    recorder.drained().await;
+    let drained = tokio::time::timeout(Duration::from_secs(20), recorder.drained()).await;
+    assert!(drained.is_ok(), "all are handed over: {:?}", recorder.health());
     let summary = other_process.report(&owner(), &UsageQuery::default(), NOW_MS).await.unwrap().summary;
     assert_eq!((summary.total_calls, summary.total_tokens), (50, 1_500));
     assert_eq!(recorder.health().lost.total(), 0);

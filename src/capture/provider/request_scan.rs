@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 /// A name or value longer than this is none of ours.
-const MAX_VALUE_BYTES: usize = 4 * 1024;
+pub const MAX_VALUE_BYTES: usize = 4 * 1024;
 
 /// The fields of a Messages request that matter here; those that have not passed yet are `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -123,8 +123,20 @@ impl RequestScan {
         self.is_in_string = false;
         match std::mem::take(&mut self.keeps) {
             Keeps::Nothing => {}
-            Keeps::Key => self.field = serde_json::from_slice(&self.kept).ok().and_then(|key| self.field_named(key)),
+            Keeps::Key => self.begin_field(),
             Keeps::Value => self.take_value(),
+        }
+    }
+
+    /// Of two fields of one name the last counts, whatever its value is.
+    fn begin_field(&mut self) {
+        self.field = serde_json::from_slice(&self.kept).ok().and_then(|key| self.field_named(key));
+        match self.field {
+            Some(Field::Model) => self.fields.model = None,
+            Some(Field::Stream) => self.fields.is_stream = false,
+            Some(Field::MaxTokens) => self.fields.max_tokens = None,
+            Some(Field::Metadata | Field::UserId) => self.fields.user_id = None,
+            None => {}
         }
     }
 
@@ -254,6 +266,8 @@ mod tests {
         let text = r#"{ "mod\u0065l" : "one" , "model":"two","max_tokens" : 7 }"#;
         let fields = scan(&[text.as_bytes()]);
         assert_eq!((fields.model.as_deref(), fields.max_tokens), (Some("two"), Some(7)));
+        let text = r#"{"model":"one","stream":true,"metadata":{"user_id":"x"},"model":{},"stream":[1],"metadata":{}}"#;
+        assert_eq!(scan(&[text.as_bytes()]), RequestFields::default(), "also where it is of no use");
     }
 
     #[test]
@@ -286,7 +300,40 @@ mod tests {
         assert!(scan.kept.capacity() < 64, "{}", scan.kept.capacity());
     }
 
+    /// JSON with our names in all places and more than once.
+    fn any_json() -> impl Strategy<Value = String> {
+        let names = ["model", "mod\\u0065l", "stream", "max_tokens", "metadata", "user_id", "x"];
+        let words =
+            ["true", "false", "null", "7", "-1", "1.5", "18446744073709551616", r#""a""#, r#""\"}\\""#, r#""model""#];
+        let leaf = prop::sample::select(words.to_vec()).prop_map(str::to_owned);
+        leaf.prop_recursive(4, 40, 8, move |value| {
+            let field = (prop::sample::select(names.to_vec()), value.clone())
+                .prop_map(|(name, value)| format!("\"{name}\" :{value}"));
+            prop_oneof![
+                3 => prop::collection::vec(field, 0..8).prop_map(|fields| format!("{{{}}}", fields.join(", "))),
+                1 => prop::collection::vec(value, 0..4).prop_map(|values| format!("[{}]", values.join(","))),
+            ]
+        })
+    }
+
+    fn fields_of(request: &Value) -> RequestFields {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        RequestFields {
+            model: text(&request["model"]),
+            is_stream: request["stream"] == true,
+            max_tokens: request["max_tokens"].as_u64(),
+            user_id: text(&request["metadata"]["user_id"]),
+        }
+    }
+
     proptest! {
+        #[test]
+        fn it_finds_what_a_whole_parser_finds(request in any_json(), piece in 1_usize..9) {
+            let pieces: Vec<&[u8]> = request.as_bytes().chunks(piece).collect();
+            let expected = fields_of(&serde_json::from_str(&request).unwrap());
+            prop_assert_eq!(scan(&pieces), expected, "{}", request);
+        }
+
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), at in 0_usize..200) {
             let request = request();
