@@ -6,6 +6,7 @@ use super::{Ledger, LedgerError};
 use crate::domain::budget::{AtLimit, Budget, BudgetScope, DEFAULT_BUDGET, NamedBudget, Raise};
 use crate::domain::money::NanoUsd;
 use crate::domain::period::Interval;
+use crate::domain::price::ModelName;
 use crate::domain::query::QueryError;
 use crate::domain::usage::UserId;
 use sqlx::QueryBuilder;
@@ -15,6 +16,28 @@ macro_rules! budget_columns {
     () => {
         "user_id, id, name, scope, scope_id, model, period, limit_nano_usd, thresholds, time_zone, at_limit, \
          raised_limit_nano_usd, raised_until_ms"
+    };
+}
+
+/// Narrows a query on rollups `r` and their series `s` down to what a budget counts; a macro, because the builder's type
+/// differs with the database.
+macro_rules! push_counted {
+    ($select:expr, $budget:expr, $interval:expr, $models:expr) => {
+        $select.push(" and r.bucket_at_ms >= ").push_bind($interval.start_ms);
+        $select.push(" and r.bucket_at_ms < ").push_bind($interval.end_ms);
+        match &$budget.scope {
+            BudgetScope::ApiKey(id) => drop($select.push(" and s.api_key_id = ").push_bind(id)),
+            BudgetScope::Project(project) => drop($select.push(" and s.project = ").push_bind(project)),
+            BudgetScope::User | BudgetScope::Everyone => {}
+        }
+        if let Some(models) = $models {
+            $select.push(" and s.model in (");
+            let mut list = $select.separated(", ");
+            for model in models {
+                list.push_bind(model);
+            }
+            $select.push(")");
+        }
     };
 }
 
@@ -139,27 +162,32 @@ impl Ledger {
 
     /// What the calls that a budget counts have cost in a span of whole quarter hours.
     pub async fn spent_of(&self, budget: &NamedBudget, interval: Interval) -> Result<NanoUsd, LedgerError> {
-        let owner = if budget.scope == BudgetScope::Everyone { EVERYONE } else { &budget.user_id.0 };
+        let owner = owner_of(budget);
+        let models = self.counted_models(budget).await?;
         let spent: i64 = with_reader!(&self.db, |pool| {
             let mut select = QueryBuilder::new(
                 "select cast(coalesce(sum(r.cost_nano_usd), 0) as bigint) from usage_rollup r \
                  join series s on s.user_id = r.user_id and s.id = r.series_id where r.user_id = ",
             );
             select.push_bind(owner).push(" and r.grain = ").push_bind(QUARTER);
-            select.push(" and r.bucket_at_ms >= ").push_bind(interval.start_ms);
-            select.push(" and r.bucket_at_ms < ").push_bind(interval.end_ms);
-            match &budget.scope {
-                BudgetScope::ApiKey(id) => drop(select.push(" and s.api_key_id = ").push_bind(id)),
-                BudgetScope::Project(project) => drop(select.push(" and s.project = ").push_bind(project)),
-                BudgetScope::User | BudgetScope::Everyone => {}
-            }
-            if let Some(model) = &budget.model {
-                select.push(" and (s.model = ").push_bind(model);
-                select.push(" or s.model_family = ").push_bind(model).push(")");
-            }
+            push_counted!(select, budget, interval, &models);
             select.build_query_scalar().fetch_one(pool).await?
         });
         Ok(NanoUsd(spent))
+    }
+
+    /// The ids of the models that a budget counts, as they were recorded; none: all models.
+    async fn counted_models(&self, budget: &NamedBudget) -> Result<Option<Vec<String>>, LedgerError> {
+        let Some(filter) = budget.model_filter() else { return Ok(None) };
+        let recorded: Vec<String> = with_reader!(&self.db, |pool| {
+            sqlx::query_scalar("select distinct model from series where user_id = $1")
+                .bind(owner_of(budget))
+                .fetch_all(pool)
+                .await?
+        });
+        let counted = recorded.into_iter().filter(|model| filter.means(&ModelName::of(model)));
+        // The empty id is no model's, and keeps the list from being empty: `in ()` is not SQL.
+        Ok(Some(counted.chain([String::new()]).collect()))
     }
 
     /// A number that is another one after every change of a budget in this process.
@@ -182,6 +210,11 @@ impl Ledger {
         };
         Err(QueryError::new("scopeId", problem).into())
     }
+}
+
+/// Whose rollups hold what the budget counts.
+fn owner_of(budget: &NamedBudget) -> &str {
+    if budget.scope == BudgetScope::Everyone { EVERYONE } else { &budget.user_id.0 }
 }
 
 #[derive(sqlx::FromRow)]

@@ -4,6 +4,7 @@
 use super::{AtLimit, Budget, MAX_LIMIT_CENTS};
 use crate::domain::money::NanoUsd;
 use crate::domain::period::{Interval, Zone, day_bounds, local_date, month_of, week_of};
+use crate::domain::price::ModelName;
 use crate::domain::query::QueryError;
 use crate::domain::usage::{UnknownName, UserId};
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ pub struct NamedBudget {
     pub id: String,
     pub name: String,
     pub scope: BudgetScope,
-    /// A family or an exact model id; none: all models.
+    /// A family, or a model in any spelling of its id; none: all models.
     pub model: Option<String>,
     pub period: BudgetPeriod,
     pub limit: NanoUsd,
@@ -140,9 +141,9 @@ impl NamedBudget {
         }
     }
 
-    /// Whether calls to this model count.
-    pub fn counts_model(&self, model: &str, family: &str) -> bool {
-        self.model.as_deref().is_none_or(|wanted| wanted == model || wanted == family)
+    /// What a call's model must be for it to count; none: any.
+    pub fn model_filter(&self) -> Option<ModelName> {
+        self.model.as_deref().map(ModelName::of)
     }
 }
 
@@ -307,7 +308,5 @@ mod tests {
         assert!(!counts(BudgetScope::ApiKey("k".into()), call("owner", None, None)));
         assert!(counts(BudgetScope::Project("p".into()), call("owner", None, Some("p"))));
         assert!(!counts(BudgetScope::Project("p".into()), call("other", None, Some("p"))));
-        let of_sonnet = NamedBudget { model: Some("sonnet".into()), ..budget() };
-        assert!(of_sonnet.counts_model("claude-sonnet-4-5", "sonnet") && !of_sonnet.counts_model("gpt-5", "gpt-5"));
     }
 }

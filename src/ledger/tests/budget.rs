@@ -44,6 +44,9 @@ on_both!(a_budget_counts_what_its_scope_names, |ledger| {
         (named("a", BudgetScope::Everyone, None), 3),
         (named("a", BudgetScope::Everyone, Some("sonnet")), 3),
         (named("a", BudgetScope::Everyone, Some("opus")), 0),
+        (named("a", BudgetScope::User, Some("claude-sonnet-5-5-20261001")), 2),
+        (named("a", BudgetScope::User, Some("claude-sonnet-5.5")), 2),
+        (named("a", BudgetScope::User, Some("claude-sonnet-5")), 0),
         (NamedBudget { period: BudgetPeriod::Month, ..named("a", BudgetScope::User, None) }, 3),
     ] {
         let spent = ledger.spent_of(&budget, budget.interval_at(NOON_MS)).await.unwrap();
