@@ -2,6 +2,7 @@
 
 pub mod analytics;
 pub mod budget;
+pub mod budgets;
 pub mod chat;
 pub mod events;
 pub mod prices;

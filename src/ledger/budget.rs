@@ -1,13 +1,14 @@
 //! Budgets as set by users, and what a period has spent against one. How a report shows it is a question for `usage`.
 
 use super::db::{with_reader, with_tx};
-use super::rollup::{EVERYONE, QUARTER};
+use super::rollup::{EVERYONE, QUARTER, summed};
 use super::{Ledger, LedgerError};
-use crate::domain::budget::{AtLimit, Budget, BudgetScope, DEFAULT_BUDGET, NamedBudget, Raise};
+use crate::domain::account::{Account, Role};
+use crate::domain::budget::{AtLimit, Budget, BudgetScope, DEFAULT_BUDGET, DaySpend, NamedBudget, Raise};
 use crate::domain::money::NanoUsd;
-use crate::domain::period::Interval;
-use crate::domain::price::ModelName;
-use crate::domain::query::QueryError;
+use crate::domain::period::{Interval, Zone, local_date};
+use crate::domain::price::{ModelName, PriceBook};
+use crate::domain::query::{Aggregation, QueryError};
 use crate::domain::usage::UserId;
 use sqlx::QueryBuilder;
 use std::sync::atomic::Ordering;
@@ -53,7 +54,7 @@ impl Ledger {
 
     /// Sets the user's budget. `now_ms` is kept as the time of the change.
     pub async fn save_budget(&self, user: &UserId, budget: &Budget, now_ms: i64) -> Result<(), LedgerError> {
-        self.save_named_budget(&NamedBudget::of_default(user, budget), now_ms).await
+        self.write_budget(&NamedBudget::of_default(user, budget), now_ms).await
     }
 
     /// The user's budgets: the one that everybody has, then the others in the order in which they were made.
@@ -102,12 +103,22 @@ impl Ledger {
     /// Sets one of the budgets. `now_ms` is kept as the time of the change.
     ///
     /// # Errors
-    /// A field is wrong, or the scope is a key that can make no calls ([`LedgerError::Query`]).
-    pub async fn save_named_budget(&self, budget: &NamedBudget, now_ms: i64) -> Result<(), LedgerError> {
+    /// A field is wrong, the user may not limit everyone, or no call can reach the budget: its scope is a key that can make
+    /// none, or its model is in no price card and no recorded event ([`LedgerError::Query`]).
+    pub async fn save_named_budget(
+        &self,
+        budget: &NamedBudget,
+        prices: &PriceBook,
+        now_ms: i64,
+    ) -> Result<(), LedgerError> {
         budget.check()?;
-        if let BudgetScope::ApiKey(id) = &budget.scope {
-            self.check_reachable(&budget.user_id, id).await?;
-        }
+        self.check_scope(budget).await?;
+        self.check_model(budget, prices).await?;
+        self.write_budget(budget, now_ms).await
+    }
+
+    async fn write_budget(&self, budget: &NamedBudget, now_ms: i64) -> Result<(), LedgerError> {
+        budget.check()?;
         let mut tx = self.db.begin().await?;
         with_tx!(&mut tx, |connection| {
             sqlx::query(concat!(
@@ -176,6 +187,50 @@ impl Ledger {
         Ok(NanoUsd(spent))
     }
 
+    /// What the calls that a budget counts have cost on each day of its zone, in order; days without calls are left out.
+    /// The span begins and ends with a day.
+    pub async fn days_of(&self, budget: &NamedBudget, interval: Interval) -> Result<Vec<DaySpend>, LedgerError> {
+        let zone = Zone::parse(&budget.time_zone)?;
+        let models = self.counted_models(budget).await?;
+        let rows: Vec<(i64, i64, i64)> = with_reader!(&self.db, |pool| {
+            let mut select = QueryBuilder::new(concat!(
+                "select r.bucket_at_ms, ",
+                summed!("cost_nano_usd"),
+                ", ",
+                summed!("unpriced_calls"),
+                " from usage_rollup r join series s on s.user_id = r.user_id and s.id = r.series_id where r.user_id = "
+            ));
+            select.push_bind(owner_of(budget));
+            select.push(" and r.grain = ").push_bind(self.grain_for(&zone, Aggregation::Daily));
+            push_counted!(select, budget, interval, &models);
+            select.push(" group by r.bucket_at_ms order by r.bucket_at_ms");
+            select.build_query_as().fetch_all(pool).await?
+        });
+        let mut days: Vec<DaySpend> = Vec::new();
+        for (at_ms, cost, unpriced) in rows {
+            let (date, cost) = (local_date(&zone, at_ms), NanoUsd(cost));
+            let unpriced_calls = u64::try_from(unpriced).map_err(|_| LedgerError::OutOfRange("a count of calls"))?;
+            match days.last_mut().filter(|last| last.date == date) {
+                Some(last) => {
+                    last.cost = last.cost.checked_add(cost).ok_or(LedgerError::OutOfRange("a sum of costs"))?;
+                    last.unpriced_calls += unpriced_calls;
+                }
+                None => days.push(DaySpend { date, cost, unpriced_calls }),
+            }
+        }
+        Ok(days)
+    }
+
+    /// A number that is another one after every change of a budget in this process.
+    pub fn budget_version(&self) -> u64 {
+        self.budget_version.load(Ordering::Acquire)
+    }
+
+    fn note_budget_changed(&self, user: &UserId) {
+        self.budget_version.fetch_add(1, Ordering::Release);
+        self.note_moved([user]);
+    }
+
     /// The ids of the models that a budget counts, as they were recorded; none: all models.
     async fn counted_models(&self, budget: &NamedBudget) -> Result<Option<Vec<String>>, LedgerError> {
         let Some(filter) = budget.model_filter() else { return Ok(None) };
@@ -190,25 +245,39 @@ impl Ledger {
         Ok(Some(counted.chain([String::new()]).collect()))
     }
 
-    /// A number that is another one after every change of a budget in this process.
-    pub fn budget_version(&self) -> u64 {
-        self.budget_version.load(Ordering::Acquire)
-    }
-
-    fn note_budget_changed(&self, user: &UserId) {
-        self.budget_version.fetch_add(1, Ordering::Release);
-        self.note_moved([user]);
-    }
-
-    /// A budget that no call can reach would promise what it never does.
-    async fn check_reachable(&self, user: &UserId, key_id: &str) -> Result<(), LedgerError> {
+    /// A budget that no call can reach would promise what it never does, and one of everyone's reaches others.
+    async fn check_scope(&self, budget: &NamedBudget) -> Result<(), LedgerError> {
+        let user = &budget.user_id;
+        let key_id = match &budget.scope {
+            BudgetScope::User | BudgetScope::Project(_) => return Ok(()),
+            BudgetScope::Everyone if self.may_limit_everyone(user).await? => return Ok(()),
+            BudgetScope::Everyone => {
+                return Err(QueryError::new("scope", "everyone's calls are limited by an owner or an admin").into());
+            }
+            BudgetScope::ApiKey(id) => id,
+        };
         let keys = self.keys(user).await?;
-        let problem = match keys.iter().find(|key| key.id == key_id) {
+        let problem = match keys.iter().find(|key| key.id == *key_id) {
             Some(key) if key.revoked_at_ms.is_none() => return Ok(()),
             Some(_) => "is a revoked key: no call can reach this budget",
             None => "is none of your keys: no call can reach this budget",
         };
         Err(QueryError::new("scopeId", problem).into())
+    }
+
+    async fn may_limit_everyone(&self, user: &UserId) -> Result<bool, LedgerError> {
+        let may = |account: &Account| account.user_id == *user && account.role != Role::Member;
+        Ok(*user == UserId::owner() || self.accounts().await?.iter().any(may))
+    }
+
+    async fn check_model(&self, budget: &NamedBudget, prices: &PriceBook) -> Result<(), LedgerError> {
+        let Some(filter) = budget.model_filter() else { return Ok(()) };
+        let is_recorded = self.counted_models(budget).await?.is_some_and(|ids| ids.iter().any(|id| !id.is_empty()));
+        if is_recorded || prices.knows(&filter) {
+            return Ok(());
+        }
+        let problem = "is in no price card and in no recorded call: no call can reach this budget";
+        Err(QueryError::new("model", problem).into())
     }
 }
 

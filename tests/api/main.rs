@@ -2,6 +2,7 @@
 
 mod analytics;
 mod budget;
+mod budgets;
 mod commands;
 mod crash;
 mod events;

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tollbridge::domain::budget::{AtLimit, Budget, BudgetPeriod, BudgetScope, NamedBudget};
 use tollbridge::domain::money::NanoUsd;
 use tollbridge::domain::period::Zone;
+use tollbridge::domain::price::PriceBook;
 use tollbridge::domain::usage::UserId;
 use tollbridge::http::state::Clock;
 
@@ -39,7 +40,7 @@ async fn server_with(provider: &FakeProvider, budget: &NamedBudget) -> GatewaySe
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let clock = Clock::fixed_at(NOON_MS);
     let server = GatewayServer::at(folder, &provider.url(), Setup::default(), clock).await;
-    server.ledger.save_named_budget(budget, NOON_MS).await.unwrap();
+    server.ledger.save_named_budget(budget, &PriceBook::builtin(), NOON_MS).await.unwrap();
     server
 }
 
@@ -178,7 +179,7 @@ async fn the_next_period_opens_by_itself_and_a_limit_that_only_tells_never_block
     let clock = Clock::fixed_at(NOON_MS);
     let server = GatewayServer::at(folder, &provider.url(), Setup::default(), clock.clone()).await;
     let budget = daily(RESERVED);
-    server.ledger.save_named_budget(&budget, NOON_MS).await.unwrap();
+    server.ledger.save_named_budget(&budget, &PriceBook::builtin(), NOON_MS).await.unwrap();
     assert_eq!(ask(&server).await.status, 200);
     assert_eq!(ask(&server).await.status, 429);
     let Clock::Fixed(now_ms) = &clock else { unreachable!() };
@@ -186,7 +187,7 @@ async fn the_next_period_opens_by_itself_and_a_limit_that_only_tells_never_block
     assert_eq!(ask(&server).await.status, 200, "a new day");
     assert_eq!(ask(&server).await.status, 429);
     let tells = NamedBudget { at_limit: AtLimit::Notify, ..budget };
-    server.ledger.save_named_budget(&tells, NOON_MS).await.unwrap();
+    server.ledger.save_named_budget(&tells, &PriceBook::builtin(), NOON_MS).await.unwrap();
     assert_eq!(ask(&server).await.status, 200);
 }
 
@@ -199,7 +200,7 @@ async fn a_budget_blocks_what_it_counts_and_nothing_else() {
     assert_eq!(server.post("/v1/messages", &in_project("shop"), REQUEST).await.status, 429);
     assert_eq!(server.post("/v1/messages", &in_project("blog"), REQUEST).await.status, 200);
     let of_opus = NamedBudget { scope: BudgetScope::User, model: Some("opus".into()), ..of_shop };
-    server.ledger.save_named_budget(&of_opus, NOON_MS).await.unwrap();
+    server.ledger.save_named_budget(&of_opus, &PriceBook::builtin(), NOON_MS).await.unwrap();
     assert_eq!(ask(&server).await.status, 200);
     let opus = REQUEST.replace("claude-sonnet-4-20250514", "claude-opus-4-20250514");
     assert_eq!(server.post("/v1/messages", &[], &opus).await.status, 429);
@@ -213,7 +214,11 @@ async fn an_alias_does_not_slip_past_the_budget_of_its_model() {
     let with_model = |model: &str| REQUEST.replace("claude-sonnet-4-20250514", model);
     assert_eq!(server.post("/v1/messages", &[], &with_model("claude-sonnet-4-0")).await.status, 200);
     // All of it is spent now, so that even a spelling without a price has no room.
-    server.ledger.save_named_budget(&NamedBudget { limit: COST, ..of_dated }, NOON_MS).await.unwrap();
+    server
+        .ledger
+        .save_named_budget(&NamedBudget { limit: COST, ..of_dated }, &PriceBook::builtin(), NOON_MS)
+        .await
+        .unwrap();
     for alias in ["claude-sonnet-4-0", "claude-sonnet-4-latest", "claude-sonnet-4", "claude-sonnet-4-20250514"] {
         assert_eq!(server.post("/v1/messages", &[], &with_model(alias)).await.status, 429, "{alias}");
     }
@@ -260,7 +265,7 @@ async fn a_restart_knows_what_was_spent() {
     let url = provider.url();
     let start = || GatewayServer::at(folder.clone(), &url, Setup::default(), Clock::fixed_at(NOON_MS));
     let server = start().await;
-    server.ledger.save_named_budget(&daily(RESERVED), NOON_MS).await.unwrap();
+    server.ledger.save_named_budget(&daily(RESERVED), &PriceBook::builtin(), NOON_MS).await.unwrap();
     assert_eq!(ask(&server).await.status, 200);
     server.stop().await;
     let server = start().await;
