@@ -3,5 +3,6 @@
 pub mod address;
 pub mod budget_form;
 pub mod calculator_address;
+pub mod named_budget_form;
 #[cfg(feature = "ssr")]
 pub mod theme;

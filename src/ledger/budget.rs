@@ -111,10 +111,18 @@ impl Ledger {
         prices: &PriceBook,
         now_ms: i64,
     ) -> Result<(), LedgerError> {
+        self.check_budget(budget, prices).await?;
+        self.write_budget(budget, now_ms).await
+    }
+
+    /// Whether [`Ledger::save_named_budget`] would take it.
+    ///
+    /// # Errors
+    /// Those of saving it.
+    pub async fn check_budget(&self, budget: &NamedBudget, prices: &PriceBook) -> Result<(), LedgerError> {
         budget.check()?;
         self.check_scope(budget).await?;
-        self.check_model(budget, prices).await?;
-        self.write_budget(budget, now_ms).await
+        self.check_model(budget, prices).await
     }
 
     async fn write_budget(&self, budget: &NamedBudget, now_ms: i64) -> Result<(), LedgerError> {
