@@ -2,6 +2,7 @@
 //! maps the error; nothing is worked out here.
 
 pub mod budget;
+pub mod budgets;
 pub mod calculator;
 pub mod channels;
 pub mod chat;

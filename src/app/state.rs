@@ -7,5 +7,6 @@ pub mod calculator_address;
 pub mod channel_form;
 pub mod chat_events;
 pub mod conversation;
+pub mod named_budget_form;
 #[cfg(feature = "ssr")]
 pub mod theme;

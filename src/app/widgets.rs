@@ -3,6 +3,8 @@
 pub mod alerts_strip;
 pub mod budget_card;
 pub mod budget_form;
+pub mod budget_hindsight;
+pub mod budget_list;
 pub mod call_form;
 pub mod channel_form;
 pub mod channel_list;
@@ -22,6 +24,7 @@ pub mod metric_cards;
 pub mod model_filter;
 pub mod model_table;
 pub mod month_elsewhere;
+pub mod named_budget_form;
 pub mod price_book;
 pub mod projection_card;
 pub mod quote_table;

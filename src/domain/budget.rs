@@ -1,9 +1,13 @@
 //! Budgets: a limit per calendar month, its thresholds, and where the spend stands against it. A period's spend is a
 //! query on the ledger; nothing is ever reset (invariant 7).
 
+mod hindsight;
 mod named;
+mod standing;
 
+pub use hindsight::{Crossing, HINDSIGHT_DAYS, crossings, hindsight_interval};
 pub use named::{BudgetPeriod, BudgetScope, CallScope, DEFAULT_BUDGET, NamedBudget, Raise};
+pub use standing::{BudgetStanding, DaySpend};
 
 use super::forecast::Forecast;
 use super::money::{NanoUsd, format_cost};

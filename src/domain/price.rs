@@ -9,4 +9,4 @@ mod lookup;
 
 pub use book::{CardFilter, PriceBook};
 pub use card::{ContextTier, GivenRates, Multipliers, PriceCard, PriceError, Rate, RateTable, Rates, Ratio};
-pub use lookup::{canonical_provider, model_family};
+pub use lookup::{ModelName, canonical_provider, model_family};

@@ -2,6 +2,7 @@
 
 pub mod analytics;
 pub mod budget;
+pub mod budgets;
 pub mod channels;
 pub mod chat;
 pub mod events;

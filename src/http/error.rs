@@ -32,6 +32,10 @@ pub enum ApiError {
         details: Option<String>,
     },
     NotFound,
+    /// What is asked for is understood and cannot be done, for this reason.
+    Conflict {
+        message: &'static str,
+    },
     MethodNotAllowed,
     /// The key that the request shows is none of ours, or one is needed and it shows none.
     NoKey,
@@ -104,6 +108,7 @@ impl ApiError {
         match self {
             Self::Invalid { .. } | Self::BadRequest { .. } => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoKey => StatusCode::UNAUTHORIZED,
             Self::KeyLacksScope { .. } | Self::CrossSite => StatusCode::FORBIDDEN,
@@ -130,6 +135,7 @@ impl ApiError {
         match self {
             Self::Invalid { message, .. } | Self::BadRequest { message, .. } | Self::TooLarge { message } => message,
             Self::NotFound => "there is nothing at this address",
+            Self::Conflict { message } => message,
             Self::MethodNotAllowed => "this address does not know that method",
             Self::NoKey => "this needs a valid key, as Authorization: Bearer tb_… (tollbridge keys create makes one)",
             Self::KeyLacksScope { scope } => match scope {

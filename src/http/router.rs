@@ -22,7 +22,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get, post, put};
 use leptos::nonce::use_nonce;
 use leptos::prelude::{expect_context, provide_context, use_context};
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
@@ -49,6 +49,8 @@ fn data_plane() -> Router<AppState> {
         .route("/analytics/tokens", small(get(api::analytics::report)))
         .route("/analytics/usage", tracking)
         .route("/analytics/budget", small(get(api::budget::show).post(api::budget::change)))
+        .route("/analytics/budgets", small(get(api::budgets::list).post(api::budgets::make)))
+        .route("/analytics/budgets/{id}", small(put(api::budgets::change).delete(api::budgets::remove)))
         .route("/analytics/events", small(get(api::events::list)))
         .route("/analytics/events/{id}", small(get(api::events::show)))
         .route("/channels", small(get(api::channels::list).post(api::channels::create)))

@@ -2,12 +2,14 @@
 
 use super::apply::queue_writers;
 use super::db::{with_reader, with_tx};
-use super::rollup::{EVERYONE, QUARTER};
+use super::rollup::{EVERYONE, QUARTER, summed};
 use super::{Ledger, LedgerError};
-use crate::domain::budget::{AtLimit, Budget, BudgetScope, DEFAULT_BUDGET, NamedBudget, Raise};
+use crate::domain::account::{Account, Role};
+use crate::domain::budget::{AtLimit, Budget, BudgetScope, DEFAULT_BUDGET, DaySpend, NamedBudget, Raise};
 use crate::domain::money::NanoUsd;
-use crate::domain::period::Interval;
-use crate::domain::query::QueryError;
+use crate::domain::period::{Interval, Zone, local_date};
+use crate::domain::price::{ModelName, PriceBook};
+use crate::domain::query::{Aggregation, QueryError};
 use crate::domain::usage::UserId;
 use sqlx::QueryBuilder;
 use std::sync::atomic::Ordering;
@@ -16,6 +18,28 @@ macro_rules! budget_columns {
     () => {
         "user_id, id, name, scope, scope_id, model, period, limit_nano_usd, thresholds, time_zone, at_limit, \
          raised_limit_nano_usd, raised_until_ms"
+    };
+}
+
+/// Narrows a query on rollups `r` and their series `s` down to what a budget counts; a macro, because the builder's type
+/// differs with the database.
+macro_rules! push_counted {
+    ($select:expr, $budget:expr, $interval:expr, $models:expr) => {
+        $select.push(" and r.bucket_at_ms >= ").push_bind($interval.start_ms);
+        $select.push(" and r.bucket_at_ms < ").push_bind($interval.end_ms);
+        match &$budget.scope {
+            BudgetScope::ApiKey(id) => drop($select.push(" and s.api_key_id = ").push_bind(id)),
+            BudgetScope::Project(project) => drop($select.push(" and s.project = ").push_bind(project)),
+            BudgetScope::User | BudgetScope::Everyone => {}
+        }
+        if let Some(models) = $models {
+            $select.push(" and s.model in (");
+            let mut list = $select.separated(", ");
+            for model in models {
+                list.push_bind(model);
+            }
+            $select.push(")");
+        }
     };
 }
 
@@ -31,7 +55,7 @@ impl Ledger {
 
     /// Sets the user's budget. `now_ms` is kept as the time of the change.
     pub async fn save_budget(&self, user: &UserId, budget: &Budget, now_ms: i64) -> Result<(), LedgerError> {
-        self.save_named_budget(&NamedBudget::of_default(user, budget), now_ms).await
+        self.write_budget(&NamedBudget::of_default(user, budget), now_ms).await
     }
 
     /// The user's budgets: the one that everybody has, then the others in the order in which they were made.
@@ -80,12 +104,30 @@ impl Ledger {
     /// Sets one of the budgets. `now_ms` is kept as the time of the change.
     ///
     /// # Errors
-    /// A field is wrong, or the scope is a key that can make no calls ([`LedgerError::Query`]).
-    pub async fn save_named_budget(&self, budget: &NamedBudget, now_ms: i64) -> Result<(), LedgerError> {
+    /// A field is wrong, the user may not limit everyone, or no call can reach the budget: its scope is a key that can make
+    /// none, or its model is in no price card and no recorded event ([`LedgerError::Query`]).
+    pub async fn save_named_budget(
+        &self,
+        budget: &NamedBudget,
+        prices: &PriceBook,
+        now_ms: i64,
+    ) -> Result<(), LedgerError> {
+        self.check_budget(budget, prices).await?;
+        self.write_budget(budget, now_ms).await
+    }
+
+    /// Whether [`Ledger::save_named_budget`] would take it.
+    ///
+    /// # Errors
+    /// Those of saving it.
+    pub async fn check_budget(&self, budget: &NamedBudget, prices: &PriceBook) -> Result<(), LedgerError> {
         budget.check()?;
-        if let BudgetScope::ApiKey(id) = &budget.scope {
-            self.check_reachable(&budget.user_id, id).await?;
-        }
+        self.check_scope(budget).await?;
+        self.check_model(budget, prices).await
+    }
+
+    async fn write_budget(&self, budget: &NamedBudget, now_ms: i64) -> Result<(), LedgerError> {
+        budget.check()?;
         let mut tx = self.db.begin().await?;
         queue_writers(&mut tx).await?;
         with_tx!(&mut tx, |connection| {
@@ -144,27 +186,52 @@ impl Ledger {
 
     /// What the calls that a budget counts have cost in a span of whole quarter hours.
     pub async fn spent_of(&self, budget: &NamedBudget, interval: Interval) -> Result<NanoUsd, LedgerError> {
-        let owner = if budget.scope == BudgetScope::Everyone { EVERYONE } else { &budget.user_id.0 };
+        let owner = owner_of(budget);
+        let models = self.counted_models(budget).await?;
         let spent: i64 = with_reader!(&self.db, |pool| {
             let mut select = QueryBuilder::new(
                 "select cast(coalesce(sum(r.cost_nano_usd), 0) as bigint) from usage_rollup r \
                  join series s on s.user_id = r.user_id and s.id = r.series_id where r.user_id = ",
             );
             select.push_bind(owner).push(" and r.grain = ").push_bind(QUARTER);
-            select.push(" and r.bucket_at_ms >= ").push_bind(interval.start_ms);
-            select.push(" and r.bucket_at_ms < ").push_bind(interval.end_ms);
-            match &budget.scope {
-                BudgetScope::ApiKey(id) => drop(select.push(" and s.api_key_id = ").push_bind(id)),
-                BudgetScope::Project(project) => drop(select.push(" and s.project = ").push_bind(project)),
-                BudgetScope::User | BudgetScope::Everyone => {}
-            }
-            if let Some(model) = &budget.model {
-                select.push(" and (s.model = ").push_bind(model);
-                select.push(" or s.model_family = ").push_bind(model).push(")");
-            }
+            push_counted!(select, budget, interval, &models);
             select.build_query_scalar().fetch_one(pool).await?
         });
         Ok(NanoUsd(spent))
+    }
+
+    /// What the calls that a budget counts have cost on each day of its zone, in order; days without calls are left out.
+    /// The span begins and ends with a day.
+    pub async fn days_of(&self, budget: &NamedBudget, interval: Interval) -> Result<Vec<DaySpend>, LedgerError> {
+        let zone = Zone::parse(&budget.time_zone)?;
+        let models = self.counted_models(budget).await?;
+        let rows: Vec<(i64, i64, i64)> = with_reader!(&self.db, |pool| {
+            let mut select = QueryBuilder::new(concat!(
+                "select r.bucket_at_ms, ",
+                summed!("cost_nano_usd"),
+                ", ",
+                summed!("unpriced_calls"),
+                " from usage_rollup r join series s on s.user_id = r.user_id and s.id = r.series_id where r.user_id = "
+            ));
+            select.push_bind(owner_of(budget));
+            select.push(" and r.grain = ").push_bind(self.grain_for(&zone, Aggregation::Daily));
+            push_counted!(select, budget, interval, &models);
+            select.push(" group by r.bucket_at_ms order by r.bucket_at_ms");
+            select.build_query_as().fetch_all(pool).await?
+        });
+        let mut days: Vec<DaySpend> = Vec::new();
+        for (at_ms, cost, unpriced) in rows {
+            let (date, cost) = (local_date(&zone, at_ms), NanoUsd(cost));
+            let unpriced_calls = u64::try_from(unpriced).map_err(|_| LedgerError::OutOfRange("a count of calls"))?;
+            match days.last_mut().filter(|last| last.date == date) {
+                Some(last) => {
+                    last.cost = last.cost.checked_add(cost).ok_or(LedgerError::OutOfRange("a sum of costs"))?;
+                    last.unpriced_calls += unpriced_calls;
+                }
+                None => days.push(DaySpend { date, cost, unpriced_calls }),
+            }
+        }
+        Ok(days)
     }
 
     /// A number that is another one after every change of a budget in this process.
@@ -177,16 +244,59 @@ impl Ledger {
         self.note_moved([user]);
     }
 
-    /// A budget that no call can reach would promise what it never does.
-    async fn check_reachable(&self, user: &UserId, key_id: &str) -> Result<(), LedgerError> {
+    /// The ids of the models that a budget counts, as they were recorded; none: all models.
+    async fn counted_models(&self, budget: &NamedBudget) -> Result<Option<Vec<String>>, LedgerError> {
+        let Some(filter) = budget.model_filter() else { return Ok(None) };
+        let recorded: Vec<String> = with_reader!(&self.db, |pool| {
+            sqlx::query_scalar("select distinct model from series where user_id = $1")
+                .bind(owner_of(budget))
+                .fetch_all(pool)
+                .await?
+        });
+        let counted = recorded.into_iter().filter(|model| filter.means(&ModelName::of(model)));
+        // The empty id is no model's, and keeps the list from being empty: `in ()` is not SQL.
+        Ok(Some(counted.chain([String::new()]).collect()))
+    }
+
+    /// A budget that no call can reach would promise what it never does, and one of everyone's reaches others.
+    async fn check_scope(&self, budget: &NamedBudget) -> Result<(), LedgerError> {
+        let user = &budget.user_id;
+        let key_id = match &budget.scope {
+            BudgetScope::User | BudgetScope::Project(_) => return Ok(()),
+            BudgetScope::Everyone if self.may_limit_everyone(user).await? => return Ok(()),
+            BudgetScope::Everyone => {
+                return Err(QueryError::new("scope", "everyone's calls are limited by an owner or an admin").into());
+            }
+            BudgetScope::ApiKey(id) => id,
+        };
         let keys = self.keys(user).await?;
-        let problem = match keys.iter().find(|key| key.id == key_id) {
+        let problem = match keys.iter().find(|key| key.id == *key_id) {
             Some(key) if key.revoked_at_ms.is_none() => return Ok(()),
             Some(_) => "is a revoked key: no call can reach this budget",
             None => "is none of your keys: no call can reach this budget",
         };
         Err(QueryError::new("scopeId", problem).into())
     }
+
+    async fn may_limit_everyone(&self, user: &UserId) -> Result<bool, LedgerError> {
+        let may = |account: &Account| account.user_id == *user && account.role != Role::Member;
+        Ok(*user == UserId::owner() || self.accounts().await?.iter().any(may))
+    }
+
+    async fn check_model(&self, budget: &NamedBudget, prices: &PriceBook) -> Result<(), LedgerError> {
+        let Some(filter) = budget.model_filter() else { return Ok(()) };
+        let is_recorded = self.counted_models(budget).await?.is_some_and(|ids| ids.iter().any(|id| !id.is_empty()));
+        if is_recorded || prices.knows(&filter) {
+            return Ok(());
+        }
+        let problem = "is in no price card and in no recorded call: no call can reach this budget";
+        Err(QueryError::new("model", problem).into())
+    }
+}
+
+/// Whose rollups hold what the budget counts.
+fn owner_of(budget: &NamedBudget) -> &str {
+    if budget.scope == BudgetScope::Everyone { EVERYONE } else { &budget.user_id.0 }
 }
 
 #[derive(sqlx::FromRow)]

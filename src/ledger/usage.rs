@@ -210,7 +210,7 @@ impl Ledger {
         }))
     }
 
-    fn grain_for(&self, zone: &Zone, aggregation: Aggregation) -> i64 {
+    pub(super) fn grain_for(&self, zone: &Zone, aggregation: Aggregation) -> i64 {
         let in_days = aggregation != Aggregation::Hourly && *zone == self.time_zone();
         if in_days { DAY } else { QUARTER }
     }

@@ -2,6 +2,7 @@
 
 mod analytics;
 mod budget;
+mod budgets;
 mod channels;
 mod commands;
 mod crash;

@@ -41,6 +41,7 @@ async fn every_page_is_there() {
         ("/", "Nothing is recorded yet"),
         ("/budgets", "What a limit does"),
         ("/alerts/channels", "No channel yet"),
+        ("/budgets?edit=new", "A new budget"),
         ("/calculator", "Price book"),
         ("/keys", "No key works yet"),
         ("/start", "Post usage yourself"),
@@ -62,6 +63,89 @@ async fn a_budget_is_saved_by_a_plain_form() {
     assert_eq!((budget.time_zone.as_str(), budget.at_limit), ("Asia/Tokyo", AtLimit::Block));
     let page = server.get("/budgets?saved=1").await.text();
     assert!(page.contains("value=\"1250.50\"") && page.contains("Saved."));
+}
+
+/// One of several budgets as its form sends it.
+fn named_form(id: &str, model: &str, limit: &str) -> String {
+    format!(
+        "budget_id={id}&budget_name=Website&budget_scope=project&budget_project=website&budget_model={model}&\
+         budget_period=week&budget_limit={limit}&budget_thresholds=50%2C+80&budget_time_zone=UTC&budget_at_limit=block&\
+         raised_limit=20&raised_until=2026-11-30"
+    )
+}
+
+#[tokio::test]
+async fn another_budget_is_made_changed_and_deleted_by_plain_forms() {
+    let server = TestServer::start().await;
+    let call = serde_json::json!({ "model": "claude-sonnet-4-20250514", "project": "website",
+        "usage": { "input_tokens": 4_000_000, "output_tokens": 0 } });
+    server.post("/api/analytics/usage", &call).await;
+    let action = action_of(&server, "/budgets?edit=new", "save_named_budget").await;
+    let done = "/budgets?changed=1#more-budgets";
+    assert_goes_on_to(&server.post_with(&action, &PLAIN_FORM, named_form("", "sonnet", "10")).await, done);
+    let owner = UserId::owner();
+    let made = server.state.ledger.budgets(&owner).await.unwrap().remove(1);
+    assert_eq!((made.name.as_str(), made.limit.to_cents(), made.at_limit), ("Website", 1_000, AtLimit::Block));
+    let page = server.get("/budgets?changed=1").await.text();
+    for words in [
+        "Project website, sonnet only",
+        "Weekly, UTC",
+        "$12.00",
+        " of $20.00",
+        "Raised until the end of 30 November; then $10.00 again.",
+        "Would have fired on one day of the last 30",
+        "24 November: 50 % crossed, $12.00 of $20.00 spent in the week.",
+        "At 100 % the gateway refuses calls.",
+        "Done.",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+
+    let edit = format!("/budgets?edit={}", made.id);
+    let page = server.get(&edit).await.text();
+    assert!(page.contains("Change “Website”") && page.contains("value=\"2026-11-30\""), "{page}");
+    assert_goes_on_to(&server.post_with(&action, &PLAIN_FORM, named_form(&made.id, "", "12.50")).await, done);
+    let changed = server.state.ledger.budgets(&owner).await.unwrap();
+    assert_eq!((changed.len(), changed[1].limit.to_cents(), changed[1].model.clone()), (2, 1_250, None));
+
+    let action = action_of(&server, "/budgets", "delete_budget").await;
+    assert_goes_on_to(&server.post_with(&action, &PLAIN_FORM, format!("id={}", made.id)).await, done);
+    assert_eq!(server.state.ledger.budgets(&owner).await.unwrap().len(), 1);
+    let again = server.post_with(&action, &BY_SCRIPT, format!("id={}", made.id)).await;
+    assert_eq!(again.status, StatusCode::NOT_FOUND);
+    assert_eq!(server.post_with(&action, &BY_SCRIPT, "id=default").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(server.get(&edit).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_budget_that_cannot_be_taken_comes_back_with_what_was_entered() {
+    let server = TestServer::start().await;
+    let action = action_of(&server, "/budgets?edit=new", "save_named_budget").await;
+    let back = "/budgets?edit=new&budget_name=Website&budget_scope=project&budget_project=website&\
+                budget_model=acme-llm-9&budget_period=week&budget_limit=10&budget_thresholds=50%2C%2080&\
+                budget_time_zone=UTC&budget_at_limit=block&raised_limit=20&raised_until=2026-11-30#budget-edit";
+    assert_goes_on_to(&server.post_with(&action, &PLAIN_FORM, named_form("", "acme-llm-9", "10")).await, back);
+    let page = server.get(back.trim_end_matches("#budget-edit")).await.text();
+    assert!(page.contains("Is in no price card and in no recorded call"), "{page}");
+    assert!(page.contains("value=\"acme-llm-9\"") && page.contains("value=\"50, 80\""), "{page}");
+    let by_script = server.post_with(&action, &BY_SCRIPT, named_form("", "", "0")).await;
+    assert_eq!(by_script.status, StatusCode::BAD_REQUEST);
+    assert!(by_script.text().contains("budget_limit"), "{}", by_script.text());
+    let unknown = server.post_with(&action, &BY_SCRIPT, named_form("nobody", "", "10")).await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+    assert_eq!(server.state.ledger.budgets(&UserId::owner()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn the_budgets_page_says_what_the_last_days_would_have_told() {
+    let server = TestServer::start().await;
+    assert!(server.get("/budgets").await.text().contains("Nothing: no threshold was crossed."));
+    let call = serde_json::json!({ "model": "claude-sonnet-4-20250514", "occurredAt": "2026-11-20T12:00:00Z",
+        "usage": { "input_tokens": 26_000_000, "output_tokens": 0 } });
+    server.post("/api/analytics/usage", &call).await;
+    let page = server.get("/budgets").await.text();
+    assert!(page.contains("These would have fired in the last 30 days"));
+    assert!(page.contains("20 November: 50 % and 75 % crossed, $78.00 of $100.00 spent in the month."), "{page}");
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Budgets that block: what is refused, in which words, and that no interleaving overspends.
 
-use super::answers::REQUEST;
-use super::fake_provider::{FakeProvider, Step, json_answer};
-use super::gateway_server::{Answer, GatewayServer, Setup, read_answer, request};
+use super::answers::{EVENTS, REQUEST, STREAM_REQUEST};
+use super::fake_provider::{FakeProvider, Step, chunk, end_of_chunks, json_answer, stream_head};
+use super::gateway_server::{Answer, GatewayServer, Setup, read_answer, read_until, request};
 use sqlx::Connection;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tollbridge::domain::budget::{AtLimit, Budget, BudgetPeriod, BudgetScope, NamedBudget};
 use tollbridge::domain::money::NanoUsd;
 use tollbridge::domain::period::Zone;
+use tollbridge::domain::price::PriceBook;
 use tollbridge::domain::usage::UserId;
 use tollbridge::http::state::Clock;
 
@@ -18,6 +19,10 @@ use tollbridge::http::state::Clock;
 const NOON_MS: i64 = 1_795_003_200_000;
 /// 1,024 tokens of output at $15 and the 98 bytes of [`REQUEST`] as 33 tokens written to the cache at $3.75 per million.
 const RESERVED: NanoUsd = NanoUsd(15_483_750);
+/// The same for [`STREAM_REQUEST`]: 1,024 tokens of output and 112 bytes as 38 tokens.
+const STREAM_RESERVED: NanoUsd = NanoUsd(15_502_500);
+/// What [`EVENTS`] cost: 25 tokens in at $3 and 12 out at $15 per million.
+const STREAM_COST: NanoUsd = NanoUsd(255_000);
 /// What the answer costs.
 const COST: NanoUsd = NanoUsd(10_500_000);
 
@@ -36,7 +41,7 @@ async fn server_with(provider: &FakeProvider, budget: &NamedBudget) -> GatewaySe
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let clock = Clock::fixed_at(NOON_MS);
     let server = GatewayServer::at(folder, &provider.url(), Setup::default(), clock).await;
-    server.ledger.save_named_budget(budget, NOON_MS).await.unwrap();
+    server.ledger.save_named_budget(budget, &PriceBook::builtin(), NOON_MS).await.unwrap();
     server
 }
 
@@ -213,7 +218,7 @@ async fn the_next_period_opens_by_itself_and_a_limit_that_only_tells_never_block
     let clock = Clock::fixed_at(NOON_MS);
     let server = GatewayServer::at(folder, &provider.url(), Setup::default(), clock.clone()).await;
     let budget = daily(RESERVED);
-    server.ledger.save_named_budget(&budget, NOON_MS).await.unwrap();
+    server.ledger.save_named_budget(&budget, &PriceBook::builtin(), NOON_MS).await.unwrap();
     assert_eq!(ask(&server).await.status, 200);
     assert_eq!(ask(&server).await.status, 429);
     let Clock::Fixed(now_ms) = &clock else { unreachable!() };
@@ -221,7 +226,7 @@ async fn the_next_period_opens_by_itself_and_a_limit_that_only_tells_never_block
     assert_eq!(ask(&server).await.status, 200, "a new day");
     assert_eq!(ask(&server).await.status, 429);
     let tells = NamedBudget { at_limit: AtLimit::Notify, ..budget };
-    server.ledger.save_named_budget(&tells, NOON_MS).await.unwrap();
+    server.ledger.save_named_budget(&tells, &PriceBook::builtin(), NOON_MS).await.unwrap();
     assert_eq!(ask(&server).await.status, 200);
 }
 
@@ -234,17 +239,69 @@ async fn a_budget_blocks_what_it_counts_and_nothing_else() {
     assert_eq!(server.post("/v1/messages", &in_project("shop"), REQUEST).await.status, 429);
     assert_eq!(server.post("/v1/messages", &in_project("blog"), REQUEST).await.status, 200);
     let roomy = NamedBudget { id: "roomy".into(), ..daily(NanoUsd(10_000_000_000)) };
-    server.ledger.save_named_budget(&roomy, NOON_MS).await.unwrap();
+    server.ledger.save_named_budget(&roomy, &PriceBook::builtin(), NOON_MS).await.unwrap();
     assert_eq!(
         server.post("/v1/messages", &in_project("blog"), REQUEST).await.status,
         200,
         "beside another that counts it"
     );
     let of_opus = NamedBudget { scope: BudgetScope::User, model: Some("opus".into()), ..of_shop };
-    server.ledger.save_named_budget(&of_opus, NOON_MS).await.unwrap();
+    server.ledger.save_named_budget(&of_opus, &PriceBook::builtin(), NOON_MS).await.unwrap();
     assert_eq!(ask(&server).await.status, 200);
     let opus = REQUEST.replace("claude-sonnet-4-20250514", "claude-opus-4-20250514");
     assert_eq!(server.post("/v1/messages", &[], &opus).await.status, 429);
+}
+
+#[tokio::test]
+async fn an_alias_does_not_slip_past_the_budget_of_its_model() {
+    let provider = FakeProvider::start().await;
+    let of_dated = NamedBudget { model: Some("claude-sonnet-4-20250514".into()), ..daily(RESERVED) };
+    let server = server_with(&provider, &of_dated).await;
+    let with_model = |model: &str| REQUEST.replace("claude-sonnet-4-20250514", model);
+    assert_eq!(server.post("/v1/messages", &[], &with_model("claude-sonnet-4-0")).await.status, 200);
+    // All of it is spent now, so that even a spelling without a price has no room.
+    server
+        .ledger
+        .save_named_budget(&NamedBudget { limit: COST, ..of_dated }, &PriceBook::builtin(), NOON_MS)
+        .await
+        .unwrap();
+    for alias in ["claude-sonnet-4-0", "claude-sonnet-4-latest", "claude-sonnet-4", "claude-sonnet-4-20250514"] {
+        assert_eq!(server.post("/v1/messages", &[], &with_model(alias)).await.status, 429, "{alias}");
+    }
+    assert_eq!(server.post("/v1/messages", &[], &with_model("claude-sonnet-4-5")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_streamed_answer_is_settled_to_what_it_did_cost() {
+    let provider = FakeProvider::start().await;
+    // Room for one streamed call at its most, and twice what one turns out to cost.
+    let server = server_with(&provider, &daily(NanoUsd(STREAM_RESERVED.0 + 2 * STREAM_COST.0))).await;
+    provider.play(streamed());
+    // While it streams, it holds the most that it may cost, so that a second one has no room.
+    let mut first = server.begin("/v1/messages", &[], STREAM_REQUEST).await;
+    let head = read_until(&mut first, "content_block_start").await;
+    assert!(head.starts_with(b"HTTP/1.1 200"));
+    assert_eq!(server.post("/v1/messages", &[], STREAM_REQUEST).await.status, 429);
+    read_until(&mut first, "0\r\n\r\n").await;
+    // From its end on it holds what it did cost: two more fit, each measured by those before it.
+    for _ in 0..2 {
+        provider.play(streamed());
+        let answer = server.post("/v1/messages", &[], STREAM_REQUEST).await;
+        assert_eq!((answer.status, answer.is_complete), (200, true));
+    }
+    let refused = server.post("/v1/messages", &[], STREAM_REQUEST).await;
+    assert_eq!(refused.status, 429, "three have been spent, and one more may not fit");
+    assert_eq!(provider.seen().len(), 3);
+    let costs: Vec<_> = server.events(3).await.iter().map(|event| event.cost).collect();
+    assert_eq!(costs, [Some(STREAM_COST); 3]);
+    assert_eq!(server.post("/v1/messages", &[], STREAM_REQUEST).await.status, 429, "nor once the ledger has them");
+}
+
+/// [`EVENTS`] with a pause in the middle that a second call fits into.
+fn streamed() -> Vec<Step> {
+    let pieces = |events: &[&str]| events.iter().map(chunk).collect::<Vec<_>>();
+    let pause = vec![Step::Wait(Duration::from_millis(300))];
+    [vec![stream_head(&[])], pieces(&EVENTS[..3]), pause, pieces(&EVENTS[3..]), vec![end_of_chunks()]].concat()
 }
 
 #[tokio::test]
@@ -254,7 +311,7 @@ async fn a_restart_knows_what_was_spent() {
     let url = provider.url();
     let start = || GatewayServer::at(folder.clone(), &url, Setup::default(), Clock::fixed_at(NOON_MS));
     let server = start().await;
-    server.ledger.save_named_budget(&daily(RESERVED), NOON_MS).await.unwrap();
+    server.ledger.save_named_budget(&daily(RESERVED), &PriceBook::builtin(), NOON_MS).await.unwrap();
     assert_eq!(ask(&server).await.status, 200);
     server.stop().await;
     let server = start().await;

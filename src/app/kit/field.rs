@@ -1,4 +1,5 @@
-//! A text field of a form: label, input, hint, and what is wrong with it, tied together for screen readers.
+//! A field of a form, for a text or a choice: label, input, hint, and what is wrong with it, tied together for screen
+//! readers.
 
 use crate::app::format::capitalised;
 use crate::app::kit::icon::{Icon, IconView};
@@ -66,12 +67,66 @@ pub fn TextField(
                 {behind.map(|text| view! { <span class="input-unit" aria-hidden="true">{text}</span> })}
             </div>
             {hint.map(|hint| view! { <p id=hint_id class="field-hint">{hint}</p> })}
-            <p id=fault_id class="field-fault" aria-live="polite">
-                {move || fault.get().map(|message| view! { <IconView icon=Icon::Warning/><span>{sentence(&message)}</span> })}
-            </p>
+            <FieldFault id=fault_id fault/>
         </div>
     }
     .into_any()
+}
+
+/// One of the things that can be chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    pub value: String,
+    pub label: String,
+}
+
+impl Choice {
+    pub fn of((value, label): (&str, &str)) -> Self {
+        Self { value: value.into(), label: label.into() }
+    }
+}
+
+#[component]
+pub fn SelectField(
+    /// Its name in the form, and the base of its ids.
+    name: &'static str,
+    label: &'static str,
+    choices: Vec<Choice>,
+    /// The value that is chosen at first; the first one where there is none such.
+    chosen: String,
+    /// What is wrong with what is chosen.
+    #[prop(into)]
+    fault: Signal<Option<String>>,
+) -> impl IntoView {
+    let id = format!("field-{name}");
+    let fault_id = format!("{id}-fault");
+    let is_wrong = move || fault.with(Option::is_some);
+    let options = choices.into_iter().map(|choice| {
+        let is_chosen = choice.value == chosen;
+        view! { <option value=choice.value selected=is_chosen>{choice.label}</option> }
+    });
+    view! {
+        <div class="form-field" class:form-field-wrong=is_wrong>
+            <label for=id.clone()>{label}</label>
+            <div class="input-box">
+                <select id=id name=name autocomplete="off" aria-describedby=fault_id.clone()
+                    aria-invalid=move || is_wrong().then_some("true")>
+                    {options.collect_view()}
+                </select>
+            </div>
+            <FieldFault id=fault_id fault/>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn FieldFault(id: String, fault: Signal<Option<String>>) -> impl IntoView {
+    view! {
+        <p id=id class="field-fault" aria-live="polite">
+            {move || fault.get().map(|message| view! { <IconView icon=Icon::Warning/><span>{sentence(&message)}</span> })}
+        </p>
+    }
 }
 
 /// Faults are worded to follow a field's name; under the field they stand alone.

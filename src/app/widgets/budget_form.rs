@@ -1,12 +1,14 @@
 //! The form that sets the budget. Both sides check it; what was typed stays, and the message stands at its field.
 
+use super::budget_hindsight::HindsightList;
 use crate::app::kit::card::Card;
 use crate::app::kit::field::TextField;
 use crate::app::kit::icon::{Icon, IconView};
 use crate::app::kit::notice::{Level, Notice};
 use crate::app::server_fns::budget::{BudgetDraft, SaveBudget};
+use crate::app::server_fns::budgets::ShownBudget;
 use crate::app::state::budget_form::{AT_LIMIT, BudgetFault, BudgetForm, LIMIT, THRESHOLDS, TIME_ZONE};
-use crate::domain::budget::AtLimit;
+use crate::domain::budget::{AtLimit, HINDSIGHT_DAYS};
 use leptos::ev::SubmitEvent;
 use leptos::form::{ActionForm, FromFormData};
 use leptos::prelude::*;
@@ -66,6 +68,8 @@ pub fn BudgetFormCard(
     save: ServerAction<SaveBudget>,
     /// A plain form was saved and has come back to its page.
     came_from_saving: Memo<bool>,
+    /// The budget as it is saved; none where it cannot be had.
+    saved: Memo<Option<ShownBudget>>,
 ) -> impl IntoView {
     let fault = RwSignal::new(draft.fault);
     Effect::new(move |_| {
@@ -115,10 +119,7 @@ pub fn BudgetFormCard(
                 </fieldset>
                 <fieldset class="form-group options">
                     <legend>"When all of it is spent"</legend>
-                    {AtLimit::ALL
-                        .map(|choice| view! { <AtLimitChoice choice is_chosen=choice.name() == at_limit/> })
-                        .into_iter()
-                        .collect_view()}
+                    {at_limit_choices(AT_LIMIT, &at_limit)}
                     <p class="field-fault" aria-live="polite">{at(AT_LIMIT)}</p>
                 </fieldset>
                 <div class="form-foot">
@@ -126,22 +127,44 @@ pub fn BudgetFormCard(
                     <Outcome save fault came_from_saving/>
                 </div>
             </ActionForm>
+            {move || saved.get().map(|saved| view! { <Hindsight saved/> })}
         </Card>
     }
     .into_any()
 }
 
+/// What the saved budget would have told.
 #[component]
-fn AtLimitChoice(choice: AtLimit, is_chosen: bool) -> impl IntoView {
+fn Hindsight(saved: ShownBudget) -> impl IntoView {
+    let ShownBudget { crossings, period, at_limit, .. } = saved;
+    view! {
+        <section class="hindsight-section" aria-labelledby="hindsight-title">
+            <h3 id="hindsight-title">{format!("These would have fired in the last {HINDSIGHT_DAYS} days")}</h3>
+            <HindsightList crossings period at_limit/>
+            <p class="quiet small">"With the budget as it is saved now."</p>
+        </section>
+    }
+}
+
+/// What happens at a limit, to choose from; `field` is its name in the form.
+pub fn at_limit_choices(field: &'static str, chosen: &str) -> impl IntoView + use<> {
+    AtLimit::ALL
+        .map(|choice| view! { <AtLimitChoice field choice is_chosen=choice.name() == chosen/> })
+        .into_iter()
+        .collect_view()
+}
+
+#[component]
+fn AtLimitChoice(field: &'static str, choice: AtLimit, is_chosen: bool) -> impl IntoView {
     let (name, sentence) = match choice {
         AtLimit::Notify => ("Let calls go on", "You are told; nothing is refused."),
         AtLimit::Block => {
-            ("Refuse calls", "The gateway answers with an error until the month ends or the limit is raised.")
+            ("Refuse calls", "The gateway answers with an error until the period ends or the limit is raised.")
         }
     };
     view! {
         <label class="option">
-            <input type="radio" name=AT_LIMIT value=choice.name() checked=is_chosen autocomplete="off"/>
+            <input type="radio" name=field value=choice.name() checked=is_chosen autocomplete="off"/>
             <span class="option-name">{name}</span>
             <span class="quiet small">{sentence}</span>
         </label>

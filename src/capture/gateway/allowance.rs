@@ -13,7 +13,7 @@ use crate::domain::budget::{CallScope, NamedBudget};
 use crate::domain::cost::{UsageInput, price_record, price_usage};
 use crate::domain::money::NanoUsd;
 use crate::domain::period::Interval;
-use crate::domain::price::{PriceBook, model_family};
+use crate::domain::price::{ModelName, PriceBook};
 use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{ServiceTerms, UsageRecord};
 use crate::ledger::{Ledger, LedgerError};
@@ -55,6 +55,8 @@ struct Book {
 /// A budget that blocks, and what the ledger said of it.
 struct Watched {
     budget: NamedBudget,
+    /// As the budget has it, read once.
+    model: Option<ModelName>,
     interval: Interval,
     spent: NanoUsd,
 }
@@ -62,8 +64,7 @@ struct Watched {
 struct HeldCall {
     scope: CallScope,
     at_ms: i64,
-    model: String,
-    family: String,
+    model: ModelName,
     amount: NanoUsd,
     state: CallState,
 }
@@ -115,8 +116,7 @@ impl Allowance {
         let call = HeldCall {
             scope,
             at_ms: now_ms,
-            model: String::new(),
-            family: String::new(),
+            model: ModelName::of(""),
             amount: NanoUsd::ZERO,
             state: CallState::UnderWay,
         };
@@ -126,8 +126,9 @@ impl Allowance {
     /// Reserves what a held call may cost at most, or says which budget has no room for it. It is never refused on an old
     /// answer of the ledger: before that, the ledger is asked anew.
     pub async fn reserve(&self, call_id: &str, fields: &RequestFields, bytes: u64, now_ms: i64) -> Result<(), Refusal> {
-        let model = fields.model.clone().unwrap_or_default();
-        let most = most_it_costs(self.0.recorder.prices(), &model, fields.max_tokens, bytes, now_ms);
+        let requested = fields.model.as_deref().unwrap_or_default();
+        let most = most_it_costs(self.0.recorder.prices(), requested, fields.max_tokens, bytes, now_ms);
+        let model = ModelName::of(requested);
         let questions = match self.0.lock().try_reserve(call_id, &model, most, now_ms) {
             Ok(()) => return Ok(()),
             Err((_, questions)) => questions,
@@ -150,8 +151,7 @@ impl Allowance {
             return;
         }
         if let Some(record) = records.first() {
-            call.family = model_family(&record.model);
-            call.model.clone_from(&record.model);
+            call.model = ModelName::of(&record.model);
         }
         call.amount = cost;
         call.state = CallState::Ended;
@@ -204,7 +204,7 @@ impl Shared {
         for budget in budgets {
             let interval = budget.interval_at(now_ms);
             let spent = self.ledger.spent_of(&budget, interval).await?;
-            watched.push(Watched { budget, interval, spent });
+            watched.push(Watched { model: budget.model_filter(), budget, interval, spent });
         }
         let mut book = self.lock();
         book.asked = Some((Instant::now(), version));
@@ -224,17 +224,12 @@ impl Book {
     fn try_reserve(
         &mut self,
         call_id: &str,
-        model: &str,
+        model: &ModelName,
         most: NanoUsd,
         now_ms: i64,
     ) -> Result<(), (Box<Refusal>, u64)> {
-        let family = model_family(model);
         let Some(held) = self.calls.get(call_id) else { return Ok(()) };
-        let concerned = self
-            .budgets
-            .iter()
-            .filter(|one| one.budget.counts_calls_of(&held.scope) && one.budget.counts_model(model, &family));
-        for watched in concerned {
+        for watched in self.budgets.iter().filter(|one| one.counts(&held.scope, model)) {
             let (spent, reserved) = self.standing_of(watched, now_ms);
             let limit = watched.budget.limit_at(now_ms);
             let taken = spent.0.saturating_add(reserved.0);
@@ -244,8 +239,7 @@ impl Book {
             }
         }
         if let Some(held) = self.calls.get_mut(call_id).filter(|held| held.state == CallState::UnderWay) {
-            held.model = model.to_owned();
-            held.family = family;
+            held.model = model.clone();
             held.amount = most;
         }
         Ok(())
@@ -257,12 +251,8 @@ impl Book {
         // Of a period that has begun since, the ledger has told nothing yet.
         let mut spent = if interval == watched.interval { watched.spent.0 } else { 0 };
         let mut reserved = 0_i64;
-        let of_budget = self.calls.values().filter(|call| {
-            interval.contains(call.at_ms)
-                && watched.budget.counts_calls_of(&call.scope)
-                && watched.budget.counts_model(&call.model, &call.family)
-        });
-        for call in of_budget {
+        let is_counted = |call: &&HeldCall| interval.contains(call.at_ms) && watched.counts(&call.scope, &call.model);
+        for call in self.calls.values().filter(is_counted) {
             let sum = if call.state == CallState::UnderWay { &mut reserved } else { &mut spent };
             *sum = sum.saturating_add(call.amount.0);
         }
@@ -284,6 +274,12 @@ impl Book {
             return;
         };
         self.calls.retain(|_, call| call.state == CallState::UnderWay || call.at_ms >= first_ms);
+    }
+}
+
+impl Watched {
+    fn counts(&self, scope: &CallScope, model: &ModelName) -> bool {
+        self.budget.counts_calls_of(scope) && self.model.as_ref().is_none_or(|filter| filter.means(model))
     }
 }
 

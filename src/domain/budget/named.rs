@@ -4,8 +4,10 @@
 use super::{AtLimit, Budget, MAX_LIMIT_CENTS};
 use crate::domain::money::NanoUsd;
 use crate::domain::period::{Interval, Zone, day_bounds, local_date, month_of, week_of};
+use crate::domain::price::ModelName;
 use crate::domain::query::QueryError;
 use crate::domain::usage::{UnknownName, UserId};
+use chrono::{Datelike, Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
@@ -23,11 +25,11 @@ pub struct NamedBudget {
     pub id: String,
     pub name: String,
     pub scope: BudgetScope,
-    /// A family or an exact model id; none: all models.
+    /// A family, or a model in any spelling of its id; none: all models.
     pub model: Option<String>,
     pub period: BudgetPeriod,
     pub limit: NanoUsd,
-    /// Percent of the limit, rising, one to ten of them, 1 to 100 each.
+    /// Percent of the limit, rising, up to ten of them, 1 to 100 each.
     pub thresholds: Vec<u32>,
     /// IANA zone in which the period begins and ends.
     pub time_zone: String,
@@ -76,6 +78,12 @@ pub struct CallScope {
 impl NamedBudget {
     /// Checks every part that can be checked without the ledger. The error names the field as the API does.
     pub fn check(&self) -> Result<(), QueryError> {
+        self.check_but_zone()?;
+        Zone::parse(&self.time_zone).map(drop).map_err(|error| QueryError { field: "timeZone", ..error })
+    }
+
+    /// The part of [`NamedBudget::check`] that needs no list of time zones, so that a browser can check a form by it.
+    pub fn check_but_zone(&self) -> Result<(), QueryError> {
         let name = self.name.trim();
         if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
             return Err(QueryError::new("name", format!("must be 1 to {MAX_NAME_CHARS} printable characters")));
@@ -89,12 +97,12 @@ impl NamedBudget {
         check_limit("limitCents", self.limit)?;
         check_thresholds(&self.thresholds)?;
         if let Some(raise) = &self.raise {
-            check_limit("raisedLimitCents", raise.limit)?;
+            check_limit("raise.limitCents", raise.limit)?;
             if raise.limit <= self.limit {
-                return Err(QueryError::new("raisedLimitCents", "must be above the limit"));
+                return Err(QueryError::new("raise.limitCents", "must be above the limit"));
             }
         }
-        Zone::parse(&self.time_zone).map(drop).map_err(|error| QueryError { field: "timeZone", ..error })
+        Ok(())
     }
 
     /// The user's one budget of the brief, as one among several.
@@ -140,9 +148,9 @@ impl NamedBudget {
         }
     }
 
-    /// Whether calls to this model count.
-    pub fn counts_model(&self, model: &str, family: &str) -> bool {
-        self.model.as_deref().is_none_or(|wanted| wanted == model || wanted == family)
+    /// What a call's model must be for it to count; none: any.
+    pub fn model_filter(&self) -> Option<ModelName> {
+        self.model.as_deref().map(ModelName::of)
     }
 }
 
@@ -196,6 +204,15 @@ impl BudgetPeriod {
         }
     }
 
+    /// The first day of the period that a day is in.
+    pub fn first_day(self, day: NaiveDate) -> NaiveDate {
+        match self {
+            Self::Day => day,
+            Self::Week => day - Days::new(u64::from(day.weekday().num_days_from_monday())),
+            Self::Month => day - Days::new(u64::from(day.day0())),
+        }
+    }
+
     /// `daily`, as clients of a gateway read it.
     pub fn adverb(self) -> &'static str {
         match self {
@@ -232,14 +249,14 @@ fn check_limit(field: &'static str, limit: NanoUsd) -> Result<(), QueryError> {
 
 fn check_thresholds(thresholds: &[u32]) -> Result<(), QueryError> {
     let wrong = |message: String| Err(QueryError::new("thresholds", message));
-    if !(1..=MAX_THRESHOLDS).contains(&thresholds.len()) {
-        return wrong(format!("must be 1 to {MAX_THRESHOLDS} percents"));
+    if thresholds.len() > MAX_THRESHOLDS {
+        return wrong(format!("must be at most {MAX_THRESHOLDS} percents"));
     }
     if thresholds.iter().any(|percent| !(1..=100).contains(percent)) {
         return wrong("must be from 1 to 100 percent each".into());
     }
     if thresholds.windows(2).any(|pair| pair[0] >= pair[1]) {
-        return wrong("must rise".into());
+        return wrong("must rise, each above the one before".into());
     }
     Ok(())
 }
@@ -258,17 +275,17 @@ mod tests {
     #[test]
     fn a_wrong_budget_among_several_names_its_field() {
         assert_eq!(budget().check(), Ok(()));
+        assert_eq!(NamedBudget { thresholds: vec![], ..budget() }.check(), Ok(()));
         for (wrong, field) in [
             (NamedBudget { name: " ".into(), ..budget() }, "name"),
             (NamedBudget { scope: BudgetScope::Project(String::new()), ..budget() }, "scopeId"),
             (NamedBudget { model: Some(String::new()), ..budget() }, "model"),
             (NamedBudget { limit: NanoUsd::ZERO, ..budget() }, "limitCents"),
-            (NamedBudget { thresholds: vec![], ..budget() }, "thresholds"),
             (NamedBudget { thresholds: vec![50, 50], ..budget() }, "thresholds"),
             (NamedBudget { thresholds: vec![101], ..budget() }, "thresholds"),
             (NamedBudget { thresholds: (1..=11).collect(), ..budget() }, "thresholds"),
             (NamedBudget { time_zone: "Mars/Olympus".into(), ..budget() }, "timeZone"),
-            (NamedBudget { raise: Some(Raise { limit: budget().limit, until_ms: 1 }), ..budget() }, "raisedLimitCents"),
+            (NamedBudget { raise: Some(Raise { limit: budget().limit, until_ms: 1 }), ..budget() }, "raise.limitCents"),
         ] {
             assert_eq!(wrong.check().unwrap_err().field, field, "{wrong:?}");
         }
@@ -283,6 +300,8 @@ mod tests {
         assert_eq!(days(BudgetPeriod::Day), ("2026-11-18T00:00:00+00:00".into(), 1));
         assert_eq!(days(BudgetPeriod::Week), ("2026-11-16T00:00:00+00:00".into(), 7));
         assert_eq!(days(BudgetPeriod::Month), ("2026-11-01T00:00:00+00:00".into(), 30));
+        let first_days = BudgetPeriod::ALL.map(|period| period.first_day("2026-11-18".parse().unwrap()).to_string());
+        assert_eq!(first_days, ["2026-11-18", "2026-11-16", "2026-11-01"]);
     }
 
     #[test]
@@ -307,7 +326,5 @@ mod tests {
         assert!(!counts(BudgetScope::ApiKey("k".into()), call("owner", None, None)));
         assert!(counts(BudgetScope::Project("p".into()), call("owner", None, Some("p"))));
         assert!(!counts(BudgetScope::Project("p".into()), call("other", None, Some("p"))));
-        let of_sonnet = NamedBudget { model: Some("sonnet".into()), ..budget() };
-        assert!(of_sonnet.counts_model("claude-sonnet-4-5", "sonnet") && !of_sonnet.counts_model("gpt-5", "gpt-5"));
     }
 }

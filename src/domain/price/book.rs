@@ -1,7 +1,7 @@
 //! The price book: all cards, the built-in catalogue's and the user's own, and the one that holds for a call.
 
 use super::card::PriceCard;
-use super::lookup::{CLOSED_MAKERS, MAKERS, NameForm, canonical_provider, name_forms};
+use super::lookup::{CLOSED_MAKERS, MAKERS, ModelName, NameForm, canonical_provider, name_forms};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -98,6 +98,13 @@ impl PriceBook {
                 && filter.at_ms.is_none_or(|at_ms| card.is_valid_at(at_ms))
         };
         self.overrides.cards.iter().chain(&self.listed.cards).filter(is_kept).collect()
+    }
+
+    /// Whether a filter means any model that has a card, of any provider and moment.
+    pub fn knows(&self, filter: &ModelName) -> bool {
+        let is_meant = |name: &String| filter.means(&ModelName::of(name));
+        let mut cards = self.overrides.cards.iter().chain(&self.listed.cards);
+        cards.any(|card| is_meant(&card.model) || card.aliases.iter().any(is_meant))
     }
 
     /// How many cards there are.

@@ -29,6 +29,18 @@ pub(super) struct NameForm {
     pub name: String,
 }
 
+/// A model id, read so far that other spellings of it are known: with a provider in front, with a date, `-latest` or
+/// nothing behind. An id without a date is an alias of every dated one; two dates are two models.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelName {
+    /// In lower case.
+    id: String,
+    family: String,
+    stem: String,
+    /// `20250514`.
+    date: Option<String>,
+}
+
 /// The spellings of a model id to look up, most exact first: as it is, then without provider prefix (`openrouter/…`,
 /// `us.anthropic.…`), and each of these without `[1m]`, `-v1:0`, `@date` and date suffix.
 pub(super) fn name_forms(model: &str) -> Vec<NameForm> {
@@ -80,6 +92,43 @@ pub fn model_family(model: &str) -> String {
         return (*family).into();
     }
     name.strip_suffix("-latest").filter(|stem| !stem.is_empty()).unwrap_or(name).into()
+}
+
+impl ModelName {
+    pub fn of(id: &str) -> Self {
+        let id = id.trim().to_ascii_lowercase();
+        let forms = name_forms(&id);
+        let shortest = forms.last().map_or("", |form| form.name.as_str());
+        let date_behind = |form: &NameForm| {
+            let digits: String = form.name.strip_prefix(shortest)?.chars().filter(char::is_ascii_digit).collect();
+            (digits.len() == 8).then_some(digits)
+        };
+        Self {
+            date: forms.iter().find_map(date_behind),
+            stem: stem_of(shortest.strip_suffix("-latest").unwrap_or(shortest)),
+            family: model_family(&id),
+            id,
+        }
+    }
+
+    /// Whether this, taken for a filter, means a call to `called`: the filter is its family, or a spelling of the same
+    /// model.
+    pub fn means(&self, called: &Self) -> bool {
+        let is_same_date = self.date.is_none() || called.date.is_none() || self.date == called.date;
+        self.id == called.id || self.id == called.family || is_same_date && self.stem == called.stem
+    }
+}
+
+/// Claude's versions were written before the family and behind it, with dots and dashes, and `-4-0` is `-4`.
+fn stem_of(name: &str) -> String {
+    let family = CLAUDE_FAMILIES.into_iter().find(|family| is_claude(name) && name.contains(family));
+    let Some(family) = family else { return name.into() };
+    let dashed = name.replace('.', "-");
+    let mut rest: Vec<&str> = dashed.split('-').filter(|part| *part != family).collect();
+    if rest.len() > 2 && rest.last() == Some(&"0") {
+        rest.pop();
+    }
+    format!("{} {family}", rest.join("-"))
 }
 
 pub(super) fn is_claude(model: &str) -> bool {
@@ -171,6 +220,43 @@ mod tests {
         let forms = name_forms("openrouter/anthropic/claude-opus-5");
         assert_eq!(forms[1].provider.as_deref(), Some("openrouter"));
         assert_eq!(forms[2], NameForm { provider: Some("anthropic".into()), name: "claude-opus-5".into() });
+    }
+
+    #[test]
+    fn a_filter_means_every_spelling_of_its_model() {
+        let means = |filter: &str, called: &str| ModelName::of(filter).means(&ModelName::of(called));
+        let dated = "claude-sonnet-4-20250514";
+        let spellings = [
+            "claude-sonnet-4",
+            "claude-sonnet-4-0",
+            "claude-sonnet-4-latest",
+            "Claude-Sonnet-4-20250514",
+            "claude-4-sonnet",
+            "claude-4-sonnet-20250514",
+            "claude-sonnet-4@20250514",
+            "claude-sonnet-4-20250514[1m]",
+            "us.anthropic.claude-sonnet-4-20250514-v1:0",
+            "openrouter/anthropic/claude-sonnet-4",
+        ];
+        for spelling in spellings {
+            assert!(means(dated, spelling) && means(spelling, dated), "{spelling}");
+        }
+        for other in
+            ["claude-sonnet-4-5", "claude-sonnet-4-5-20250929", "claude-opus-4-20250514", "claude-sonnet-4-20250601"]
+        {
+            assert!(!means(dated, other) && !means(other, dated), "{other}");
+        }
+        assert!(means("claude-3.5-haiku", "claude-3-5-haiku-latest"));
+        assert!(means("gpt-4o-2024-05-13", "gpt-4o") && means("gpt-4o", "gpt-4o-2024-08-06"));
+        assert!(!means("gpt-4o-2024-05-13", "gpt-4o-2024-08-06") && !means("gpt-5", "gpt-5-mini"));
+    }
+
+    #[test]
+    fn a_filter_may_be_a_family() {
+        let means = |filter: &str, called: &str| ModelName::of(filter).means(&ModelName::of(called));
+        assert!(means("sonnet", "claude-sonnet-4-5") && means("Sonnet", "claude-3-7-sonnet-latest"));
+        assert!(!means("sonnet", "claude-opus-4") && !means("claude-sonnet-4", "sonnet"));
+        assert!(!means("", "gpt-5") && !means("gpt-5", ""));
     }
 
     #[test]
