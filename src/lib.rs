@@ -8,13 +8,14 @@
 //! | [`domain`] | the rules: money, tokens, prices, cost, time, budgets, anomalies, forecasts. No input or output; compiles for server and browser |
 //! | `capture` | how usage gets in: the gateway and the chat on it, providers' usage objects, the tracking input, log import, sample data; all of it ends in `capture::recorder`, running calls by way of its spool |
 //! | `ledger` | the database, and the only place with SQL: `apply` writes, `usage` answers from rollups, `doctor` proves them |
+//! | `watch` | what looks by itself: budgets that cross their thresholds and unusual days become alerts, once each |
 //! | `http` | the web server: every route and layer on one page (`http::router`), the API, the guards |
 //! | `app` | the dashboard in Leptos: pages, widgets, charts, server functions |
 //! | `config`, `cli` | the settings, and the commands |
 //! | `tracking` | what a program tracks and asks without the server |
 //!
-//! **Imports run one way.** `domain` imports nothing of ours; `ledger` imports `domain`; `capture` imports both; `http` and
-//! `cli` put things together; `app` imports `domain`, and the server side only inside the bodies of server functions.
+//! **Imports run one way.** `domain` imports nothing of ours; `ledger` imports `domain`; `capture` and `watch`
+//! import both; `http` and `cli` put things together; `app` imports `domain`, and the server side only inside the bodies of server functions.
 //! Only `ledger` names sqlx; only `http` and the glue of `capture`'s gateway and of the server functions name axum. Tests:
 //! `imports_run_one_way`, `frameworks_stay_in_their_rooms`, `the_browser_gets_no_server_crates`.
 //!
@@ -82,6 +83,8 @@ pub mod http;
 pub mod ledger;
 #[cfg(feature = "server")]
 pub mod tracking;
+#[cfg(feature = "server")]
+pub mod watch;
 
 pub use domain::cost::{calculate_cost, compare_models, price_of};
 pub use domain::money::{NanoUsd, format_cost};

@@ -10,6 +10,7 @@ use crate::http::connections::ConnectionLimits;
 use crate::http::live::Listeners;
 use crate::http::state::{AppState, Clock, open_recorder};
 use crate::ledger::Ledger;
+use crate::watch::Watch;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,6 +34,12 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
     // Known from the start, so that calls pass even if the database goes away before the first one.
     ledger.has_keys(clock.now_ms()).await?;
     let gateway = gateway(&config, &ledger, &recorder)?;
+    let watch_clock = clock.clone();
+    let watch = Watch::start(ledger.clone(), move || watch_clock.now_ms());
+    let stop = async move {
+        stop.await;
+        watch.stop().await;
+    };
     let state = AppState {
         ledger,
         recorder,

@@ -18,6 +18,23 @@ macro_rules! budget_columns {
     };
 }
 
+/// Narrows a query on rollups `r` with their series `s` down to the calls that a budget counts; a macro, because the
+/// builder's type differs with the database.
+macro_rules! push_counted {
+    ($select:expr, $budget:expr) => {
+        match &$budget.scope {
+            BudgetScope::ApiKey(id) => drop($select.push(" and s.api_key_id = ").push_bind(id)),
+            BudgetScope::Project(project) => drop($select.push(" and s.project = ").push_bind(project)),
+            BudgetScope::User | BudgetScope::Everyone => {}
+        }
+        if let Some(model) = &$budget.model {
+            $select.push(" and (s.model = ").push_bind(model);
+            $select.push(" or s.model_family = ").push_bind(model).push(")");
+        }
+    };
+}
+pub(super) use push_counted;
+
 impl Ledger {
     /// The user's budget, or the default one in the instance's zone.
     pub async fn budget(&self, user: &UserId) -> Result<Budget, LedgerError> {
@@ -148,15 +165,7 @@ impl Ledger {
             select.push_bind(owner).push(" and r.grain = ").push_bind(QUARTER);
             select.push(" and r.bucket_at_ms >= ").push_bind(interval.start_ms);
             select.push(" and r.bucket_at_ms < ").push_bind(interval.end_ms);
-            match &budget.scope {
-                BudgetScope::ApiKey(id) => drop(select.push(" and s.api_key_id = ").push_bind(id)),
-                BudgetScope::Project(project) => drop(select.push(" and s.project = ").push_bind(project)),
-                BudgetScope::User | BudgetScope::Everyone => {}
-            }
-            if let Some(model) = &budget.model {
-                select.push(" and (s.model = ").push_bind(model);
-                select.push(" or s.model_family = ").push_bind(model).push(")");
-            }
+            push_counted!(select, budget);
             select.build_query_scalar().fetch_one(pool).await?
         });
         Ok(NanoUsd(spent))
