@@ -1,6 +1,7 @@
 //! Which address shows which page, and what the navigation lists. A new page is one route and one [`NAV`] line.
 
 use crate::app::kit::icon::Icon;
+use crate::app::pages::alerts::Alerts;
 use crate::app::pages::budgets::Budgets;
 use crate::app::pages::calculator::Calculator;
 use crate::app::pages::keys::Keys;
@@ -25,6 +26,7 @@ pub struct NavEntry {
 /// The pages that exist, in reading order.
 pub const NAV: &[NavEntry] = &[
     NavEntry { href: "/", label: "Overview", icon: Icon::Overview, aliases: &["/analytics"] },
+    NavEntry { href: "/alerts", label: "Alerts", icon: Icon::Alerts, aliases: &[] },
     NavEntry { href: "/budgets", label: "Budgets", icon: Icon::Budgets, aliases: &[] },
     NavEntry { href: "/calculator", label: "Calculator", icon: Icon::Calculator, aliases: &[] },
     NavEntry { href: "/keys", label: "Keys", icon: Icon::Key, aliases: &[] },
@@ -44,6 +46,7 @@ pub fn App() -> impl IntoView {
                 <FlatRoutes fallback=NotFound>
                     <Route path=path!("/") view=Overview ssr=SsrMode::Async/>
                     <Route path=path!("/analytics") view=Overview ssr=SsrMode::Async/>
+                    <Route path=path!("/alerts") view={Lazy::<AlertsRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/budgets") view={Lazy::<BudgetsRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/calculator") view={Lazy::<CalculatorRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/keys") view={Lazy::<KeysRoute>::new()} ssr=SsrMode::Async/>
@@ -51,6 +54,19 @@ pub fn App() -> impl IntoView {
                 </FlatRoutes>
             </Frame>
         </Router>
+    }
+}
+
+struct AlertsRoute;
+
+#[lazy_route]
+impl LazyRoute for AlertsRoute {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        view! { <Alerts/> }.into_any()
     }
 }
 
