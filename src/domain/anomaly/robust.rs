@@ -21,6 +21,8 @@ const FLOOR_NANO_USD: i128 = 1_000_000_000;
 const DAY_PERCENT: i128 = 75;
 /// 3.5 deviations of 1.4826 times the median absolute deviation each, in thousandths: 5.189.
 const DEVIATIONS_PERMILLE: i128 = 5_189;
+/// What is further off than a hundred times is as good as infinitely far, and keeps the sums in range.
+const MAX_DEVIATION_PERMILLE: i128 = 100_000;
 /// A day that was called normal stands for days a quarter dearer than itself.
 const TAUGHT_PERCENT: i128 = 125;
 /// From so many times the allowance above normal on it is serious.
@@ -50,11 +52,12 @@ enum Likeness {
 /// Days of the same weekday are compared with if there are three within eight weeks, else working days or weekends of
 /// the last four weeks, else any days of them; with fewer than three there is no answer.
 pub fn detect(today: &HourlyCost, hour: usize, earlier: &[HourlyCost], normal_days: &[NaiveDate]) -> Option<Anomaly> {
-    let (likeness, days) = days_like(today.date, earlier)?;
+    let usable = usable_before(today.date, earlier);
+    let (likeness, days) = days_like(today.date, today.date, &usable)?;
     let current = today.by(hour);
     let by_hour: Vec<i128> = days.iter().map(|day| day.by(hour)).collect();
-    let normal = median(by_hour.clone());
-    let deviation = median(by_hour.iter().map(|cost| (cost - normal).abs()).collect());
+    let normal = median(by_hour);
+    let deviation = normal * deviation_permille(today.date, hour, &usable) / 1_000;
     let whole_day = median(days.iter().map(|day| day.by(23)).collect());
     let allowance = (deviation * DEVIATIONS_PERMILLE / 1_000).max(whole_day * DAY_PERCENT / 100).max(FLOOR_NANO_USD);
     let taught = taught_by(today.date, hour, earlier, normal_days);
@@ -118,16 +121,37 @@ impl Likeness {
     }
 }
 
-/// The days to compare with, from the most alike to the least; none where there are too few of any kind.
-fn days_like(today: NaiveDate, earlier: &[HourlyCost]) -> Option<(Likeness, Vec<&HourlyCost>)> {
-    let week_part = if is_weekend(today) { Likeness::Weekends } else { Likeness::WorkingDays };
-    [Likeness::Weekday(today.weekday()), week_part, Likeness::AnyDay].into_iter().find_map(|likeness| {
+/// The days before today on which anything was spent, as far back as any comparison goes.
+fn usable_before(today: NaiveDate, earlier: &[HourlyCost]) -> Vec<&HourlyCost> {
+    let first = today - TimeDelta::days(BASELINE_DAYS);
+    earlier.iter().filter(|day| day.date < today && day.date >= first && day.by(23) > 0).collect()
+}
+
+/// What a day is compared with, seen from today: days from the most alike to the least; none where there are too few of
+/// any kind.
+fn days_like<'a>(
+    date: NaiveDate,
+    today: NaiveDate,
+    usable: &[&'a HourlyCost],
+) -> Option<(Likeness, Vec<&'a HourlyCost>)> {
+    let week_part = if is_weekend(date) { Likeness::Weekends } else { Likeness::WorkingDays };
+    [Likeness::Weekday(date.weekday()), week_part, Likeness::AnyDay].into_iter().find_map(|likeness| {
         let first = today - TimeDelta::days(likeness.reaches_back_days());
-        let is_usable =
-            |day: &&HourlyCost| day.date < today && day.date >= first && likeness.holds(day.date) && day.by(23) > 0;
-        let days: Vec<&HourlyCost> = earlier.iter().filter(is_usable).collect();
+        let is_like = |day: &&&HourlyCost| day.date >= first && likeness.holds(day.date);
+        let days: Vec<&HourlyCost> = usable.iter().filter(is_like).copied().collect();
         (days.len() >= USABLE_DAYS).then_some((likeness, days))
     })
+}
+
+/// How far days are off what is normal for days like them by this hour, in thousandths of it: the median over all of
+/// them, because the few days of one weekday tell their middle well and their spread badly.
+fn deviation_permille(today: NaiveDate, hour: usize, usable: &[&HourlyCost]) -> i128 {
+    let off = |day: &&HourlyCost| {
+        let (_, like) = days_like(day.date, today, usable)?;
+        let normal = median(like.iter().map(|day| day.by(hour)).collect());
+        (normal > 0).then(|| ((day.by(hour) - normal).abs() * 1_000 / normal).min(MAX_DEVIATION_PERMILLE))
+    };
+    median(usable.iter().filter_map(off).collect())
 }
 
 /// What may be spent by the hour because somebody called a day like it normal; zero where nobody has.
