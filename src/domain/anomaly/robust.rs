@@ -57,9 +57,14 @@ pub fn detect(today: &HourlyCost, hour: usize, earlier: &[HourlyCost], normal_da
     let current = today.by(hour);
     let by_hour: Vec<i128> = days.iter().map(|day| day.by(hour)).collect();
     let normal = median(by_hour);
-    let deviation = normal * deviation_permille(today.date, hour, &usable) / 1_000;
     let whole_day = median(days.iter().map(|day| day.by(23)).collect());
-    let allowance = (deviation * DEVIATIONS_PERMILLE / 1_000).max(whole_day * DAY_PERCENT / 100).max(FLOOR_NANO_USD);
+    let least = (whole_day * DAY_PERCENT / 100).max(FLOOR_NANO_USD);
+    // Most days end here, before the part that takes long.
+    if current <= normal + least {
+        return None;
+    }
+    let deviation = normal * deviation_permille(today.date, hour, &usable) / 1_000;
+    let allowance = (deviation * DEVIATIONS_PERMILLE / 1_000).max(least);
     let taught = taught_by(today.date, hour, earlier, normal_days);
     if current <= (normal + allowance).max(taught) {
         return None;

@@ -69,6 +69,17 @@ fn days_that_differ_widely_are_given_room() {
 }
 
 #[test]
+fn how_far_days_are_off_is_learnt_from_all_of_them() {
+    // The Tuesdays alone are as regular as can be.
+    let mut earlier = tuesdays(&[100; 3]);
+    assert!(found(&office_day(0, 400), 23, &earlier).is_some());
+    // With the other working days half of all are off by 60 %, so up to $37 is normal.
+    earlier.extend([(1, 40), (4, 160), (5, 30), (6, 170)].map(|(ago, cents)| office_day(ago, cents)));
+    assert_eq!(found(&office_day(0, 400), 23, &earlier), None);
+    assert!(found(&office_day(0, 420), 23, &earlier).is_some());
+}
+
+#[test]
 fn less_than_a_dollar_is_not_worth_a_word() {
     let earlier = tuesdays(&[1; 5]);
     assert_eq!(found(&office_day(0, 12), 23, &earlier), None, "$1.08 where $0.09 is normal");
