@@ -7,12 +7,12 @@ binary := $(CARGO_TARGET_DIR)/release/tollbridge
 built := target/site/.built
 sources := $(shell find src migrations style public -type f 2>/dev/null) Cargo.toml Cargo.lock
 
-.PHONY: help run test dev build lint unit e2e conformance fuzz soak mutants bench bench-gateway bench-listeners measure clean \
-	setup setup-test
+.PHONY: help run test dev build lint unit e2e conformance fuzz soak mutants bench bench-anomaly bench-gateway bench-listeners \
+	measure clean setup setup-test
 help:
 	@echo 'make run    build and serve on http://127.0.0.1:3000'
 	@echo 'make test   every check and test there is'
-	@echo 'parts: make dev build lint unit e2e conformance fuzz soak mutants bench bench-gateway bench-listeners measure clean'
+	@echo 'parts: make dev build lint unit e2e conformance fuzz soak mutants bench bench-anomaly bench-gateway bench-listeners measure clean'
 
 run: build
 	@exec $(binary) serve
@@ -62,6 +62,10 @@ mutants: setup-test
 
 bench: setup
 	@scripts/with_postgres.sh cargo bench --features server --bench ledger
+
+# Precision and recall of the two anomaly rules (docs/alerts.md).
+bench-anomaly: setup
+	@cargo bench --quiet --bench anomaly
 
 # What the gateway adds to a call, beside nginx. Wants a machine at rest.
 bench-gateway: build

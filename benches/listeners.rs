@@ -148,6 +148,7 @@ async fn serve(folder: &Path) {
         gateway: Gateway::new(options, ledger.clone(), recorder.clone()).unwrap(),
         ledger,
         recorder,
+        notifier: open_notifier(&config).unwrap(),
         listeners: Listeners::allowing(MAX_OF_ALL),
         connection_limits: ConnectionLimits { connections: MAX_OF_ALL + 10, ..ConnectionLimits::default() },
         prices,

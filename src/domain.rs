@@ -2,6 +2,7 @@
 //! input or output; compiles for the server and for the browser, and imports nothing else of this crate.
 
 pub mod account;
+pub mod alert;
 pub mod anomaly;
 pub mod api_key;
 pub mod budget;

@@ -2,12 +2,14 @@
 //!
 //! `apply` is the one door for usage events (events and rollups in one transaction), `usage` answers questions from
 //! rollups alone, `event` pages through single events, `budget`, `key`, `setting` and `import_file` keep small tables,
+//! `alert` keeps what was seen and `evidence` is what the watch asks for,
 //! `account`, `session` and `invite` say who may use the dashboard (`password` and `token` keep their secrets as hashes), and
 //! `doctor` proves that the rollups equal the events. `channel` keeps where alerts go, and `delivery` what is on its way there.
 //! `live` tells who listens that a user's numbers moved. `spool` is a file of its own, in which calls wait for the ledger. What
 //! usage costs is decided before it gets here.
 
 mod account;
+mod alert;
 mod apply;
 mod budget;
 mod channel;
@@ -15,6 +17,7 @@ mod db;
 mod delivery;
 mod doctor;
 mod event;
+mod evidence;
 mod import_file;
 pub mod invite;
 pub mod key;
@@ -27,15 +30,17 @@ mod session;
 mod setting;
 pub mod spool;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod token;
 mod usage;
 
+pub use alert::{AlertFilter, AlertPage};
 pub use apply::{Applied, ApplyOutcome};
 pub use db::LedgerLock;
 pub use delivery::{DueDelivery, Outcome};
 pub use doctor::RollupCheck;
 pub use event::{EventFilter, EventPage};
+pub use evidence::WatchTurn;
 pub use import_file::FileMark;
 pub use usage::SourceUse;
 

@@ -1,5 +1,6 @@
 //! The pages: each reads its address, asks the server functions, and lays out widgets.
 
+pub mod alerts;
 pub mod budgets;
 pub mod calculator;
 pub mod channels;

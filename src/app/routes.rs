@@ -1,6 +1,7 @@
 //! Which address shows which page, and what the navigation lists. A new page is one route and one [`NAV`] line.
 
 use crate::app::kit::icon::Icon;
+use crate::app::pages::alerts::Alerts;
 use crate::app::pages::budgets::Budgets;
 use crate::app::pages::calculator::Calculator;
 use crate::app::pages::channels::Channels;
@@ -28,6 +29,7 @@ pub struct NavEntry {
 /// its "More".
 pub const NAV: &[NavEntry] = &[
     NavEntry { href: "/", label: "Overview", icon: Icon::Overview, aliases: &["/analytics"] },
+    NavEntry { href: "/alerts", label: "Alerts", icon: Icon::Alerts, aliases: &[] },
     NavEntry { href: "/budgets", label: "Budgets", icon: Icon::Budgets, aliases: &[] },
     NavEntry { href: "/calculator", label: "Calculator", icon: Icon::Calculator, aliases: &[] },
     NavEntry { href: "/chat", label: "Chat", icon: Icon::Chat, aliases: &[] },
@@ -50,6 +52,7 @@ pub fn App() -> impl IntoView {
                 <FlatRoutes fallback=NotFound>
                     <Route path=path!("/") view=Overview ssr=SsrMode::Async/>
                     <Route path=path!("/analytics") view=Overview ssr=SsrMode::Async/>
+                    <Route path=path!("/alerts") view={Lazy::<AlertsRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/alerts/channels") view={Lazy::<ChannelsRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/budgets") view={Lazy::<BudgetsRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/calculator") view={Lazy::<CalculatorRoute>::new()} ssr=SsrMode::Async/>
@@ -80,6 +83,7 @@ macro_rules! lazy_page {
     };
 }
 
+lazy_page!(AlertsRoute, Alerts);
 lazy_page!(BudgetsRoute, Budgets);
 lazy_page!(CalculatorRoute, Calculator);
 lazy_page!(ChannelsRoute, Channels);

@@ -1,6 +1,7 @@
 //! The dashboard's own server functions: what a page asks for, under `/_fn`. Each body authorises, asks the ledger and
 //! maps the error; nothing is worked out here.
 
+pub mod alerts;
 pub mod budget;
 pub mod budgets;
 pub mod calculator;

@@ -2,6 +2,7 @@
 //! address and theme outlive a page.
 
 pub mod address;
+pub mod alerts_address;
 pub mod budget_form;
 pub mod calculator_address;
 pub mod channel_form;

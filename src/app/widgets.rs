@@ -1,5 +1,6 @@
 //! The widgets of the pages: each shows one part of an answer. They are given figures and never fetch any.
 
+pub mod alert_list;
 pub mod alerts_strip;
 pub mod budget_card;
 pub mod budget_form;

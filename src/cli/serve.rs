@@ -10,6 +10,7 @@ use crate::http::connections::ConnectionLimits;
 use crate::http::live::Listeners;
 use crate::http::state::{AppState, Clock, open_notifier, open_recorder};
 use crate::ledger::Ledger;
+use crate::watch::Watch;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -46,6 +47,10 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
         let clock = clock.clone();
         tokio::spawn(notifier.clone().run(ledger.clone(), move || clock.now_ms()))
     };
+    let watch = {
+        let clock = clock.clone();
+        Watch::start(ledger.clone(), move || clock.now_ms())
+    };
     let state = AppState {
         ledger,
         recorder,
@@ -64,6 +69,7 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
     std::io::stdout().flush().ok();
     let stop = async move {
         stop.await;
+        watch.stop().await;
         // What it had begun is repeated at the next start.
         sending.abort();
     };

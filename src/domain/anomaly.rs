@@ -1,4 +1,7 @@
-//! The brief's three anomaly rules: today against the mean of the seven days before.
+//! What is unusual today. Here the brief's three rules: today against the mean of the seven days before. The robust rule
+//! beside them is in [`robust`].
+
+pub mod robust;
 
 use super::money::{NanoUsd, format_cost, group_thousands};
 use serde::{Deserialize, Serialize};
@@ -20,6 +23,16 @@ pub enum Severity {
     Low,
     Medium,
     High,
+}
+
+/// Which rule saw an anomaly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnomalyRule {
+    /// The brief's: today against the mean of the seven days before.
+    WeeklyMean,
+    /// [`robust::detect`].
+    Robust,
 }
 
 /// Something that today is far above what is normal.

@@ -1,11 +1,13 @@
 //! Budgets: a limit per calendar month, its thresholds, and where the spend stands against it. A period's spend is a
 //! query on the ledger; nothing is ever reset (invariant 7).
 
+mod crossing;
 mod hindsight;
 mod named;
 mod standing;
 
-pub use hindsight::{Crossing, HINDSIGHT_DAYS, crossings, hindsight_interval};
+pub use crossing::{Crossing, crossings};
+pub use hindsight::{CrossingDay, HINDSIGHT_DAYS, crossing_days, hindsight_interval};
 pub use named::{BudgetPeriod, BudgetScope, CallScope, DEFAULT_BUDGET, NamedBudget, Raise};
 pub use standing::{BudgetStanding, DaySpend};
 
@@ -179,7 +181,7 @@ pub fn status(
 /// Every threshold that the spend has reached, the worst first.
 pub fn crossed_alerts(status: &BudgetStatus) -> Vec<BudgetAlert> {
     let rising = LEVELS.into_iter().zip(status.thresholds);
-    let crossed = rising.filter(|(_, threshold)| is_crossed(status, *threshold));
+    let crossed = rising.filter(|(_, threshold)| is_crossed(status.spent_nano_usd, status.limit_nano_usd, *threshold));
     let mut alerts: Vec<BudgetAlert> = crossed
         .map(|(level, threshold)| BudgetAlert {
             level,
@@ -224,8 +226,8 @@ fn parse_thresholds(percents: [i64; 3]) -> Result<[u32; 3], QueryError> {
 }
 
 /// Compared exactly: neither the rounded cents nor the shown percentage decides.
-fn is_crossed(status: &BudgetStatus, threshold: u32) -> bool {
-    i128::from(status.spent_nano_usd.0) * 100 >= i128::from(status.limit_nano_usd.0) * i128::from(threshold)
+fn is_crossed(spent: NanoUsd, limit: NanoUsd, threshold: u32) -> bool {
+    i128::from(spent.0) * 100 >= i128::from(limit.0) * i128::from(threshold)
 }
 
 fn percent_used(spent: NanoUsd, limit: NanoUsd) -> f64 {

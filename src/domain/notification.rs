@@ -1,6 +1,9 @@
 //! What somebody is told: one message, the same for every channel. How a channel writes it down is in `watch::notify`.
 
+use super::alert::{Alert, AlertKind, AlertSubject, Contributor, Dimension, Measured};
 use super::budget::AlertLevel;
+use super::money::{NanoUsd, format_cost};
+use super::tokens::format_tokens;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -70,6 +73,26 @@ impl Notification {
             facts: facts.collect(),
             link: self.link.as_deref().filter(|link| is_path(link)).map(str::to_owned),
             ..self.clone()
+        }
+    }
+
+    /// What is told of an alert.
+    pub fn of_alert(alert: &Alert) -> Self {
+        let kind = alert.subject.kind();
+        let mut facts = figures(kind, &alert.evidence.measured);
+        facts.extend(alert.evidence.contributors.iter().map(share));
+        if alert.evidence.unpriced_calls > 0 {
+            facts.push(Fact::new("Calls without a price", alert.evidence.unpriced_calls.to_string()));
+        }
+        Self {
+            topic: if kind == AlertKind::Budget { Topic::Budget } else { Topic::Anomaly },
+            level: alert.level,
+            title: title_of(alert),
+            sentence: alert.message.clone(),
+            facts,
+            link: Some("/alerts".into()),
+            occurred_at_ms: alert.fired_at_ms,
+            alert_id: Some(alert.id.clone()),
         }
     }
 
@@ -147,6 +170,56 @@ impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+fn title_of(alert: &Alert) -> String {
+    match (&alert.subject, &alert.evidence.measured) {
+        (AlertSubject::Budget { threshold, .. }, Measured::Spend { budget_name, limit_nano_usd, .. }) => {
+            format!("{budget_name}: {threshold} % of {} spent", format_cost(*limit_nano_usd))
+        }
+        (subject, _) => match subject.kind() {
+            AlertKind::Spike => "More tokens than usual".into(),
+            AlertKind::HighCost => "A higher cost than usual".into(),
+            AlertKind::UnusualPattern | AlertKind::Budget => "More calls than usual".into(),
+        },
+    }
+}
+
+fn figures(kind: AlertKind, measured: &Measured) -> Vec<Fact> {
+    match measured {
+        Measured::Spend { model, spent_nano_usd, limit_nano_usd, percent_used, .. } => {
+            let mut facts = vec![
+                Fact::new("Spent", format_cost(*spent_nano_usd)),
+                Fact::new("Limit", format_cost(*limit_nano_usd)),
+                Fact::new("Used", format!("{percent_used:.1} %")),
+            ];
+            facts.extend(model.as_ref().map(|model| Fact::new("Counts", format!("{model} only"))));
+            facts
+        }
+        Measured::Figure { current_value, normal_value, difference } => vec![
+            Fact::new("So far today", figure(kind, *current_value)),
+            Fact::new("Usual", figure(kind, *normal_value)),
+            Fact::new("Above usual", format!("{difference:.0} %")),
+        ],
+    }
+}
+
+/// An anomaly's figures are tokens, cents or calls, by its kind.
+fn figure(kind: AlertKind, value: f64) -> String {
+    match kind {
+        AlertKind::Spike => format!("{} tokens", format_tokens(value.max(0.0).round() as u64)),
+        AlertKind::HighCost => format_cost(NanoUsd::from_cents(value.round() as i64).unwrap_or_default()),
+        AlertKind::UnusualPattern | AlertKind::Budget => format!("{value:.0} calls"),
+    }
+}
+
+fn share(contributor: &Contributor) -> Fact {
+    let dimension = match contributor.dimension {
+        Dimension::Model => "Model",
+        Dimension::Project => "Project",
+        Dimension::Session => "Session",
+    };
+    Fact::new(dimension, format!("{} · {}", contributor.name, format_cost(contributor.cost_nano_usd)))
 }
 
 /// The level as people read it.

@@ -1,5 +1,6 @@
 //! The JSON API, one file a resource. Handlers are thin: parse, call, map. `docs/api.md` is its description.
 
+pub mod alerts;
 pub mod analytics;
 pub mod budget;
 pub mod budgets;
@@ -11,6 +12,7 @@ pub mod usage;
 
 use super::error::ApiError;
 use crate::capture::ingest::FieldError;
+use crate::domain::query::QueryError;
 use crate::domain::usage::{Scope, UserId};
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
@@ -23,6 +25,20 @@ impl Params {
     fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().rev().find(|(key, _)| key == name);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// How many rows a page shall have.
+    fn limit(&self, default: u32, max: u32) -> Result<u32, QueryError> {
+        let Some(text) = self.get("limit") else { return Ok(default) };
+        let limit = text.parse().ok().filter(|limit| (1..=max).contains(limit));
+        limit.ok_or_else(|| QueryError::new("limit", format!("must be a whole number from 1 to {max}")))
+    }
+
+    /// The same question about the page that begins after a cursor.
+    fn path_of_next(&self, path: &str, cursor: &str) -> String {
+        let kept = self.0.iter().filter(|(name, _)| name != "after");
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        format!("{path}?{}", query.extend_pairs(kept).append_pair("after", cursor).finish())
     }
 }
 

@@ -42,6 +42,7 @@ macro_rules! push_counted {
         }
     };
 }
+pub(super) use push_counted;
 
 impl Ledger {
     /// The user's budget, or the default one in the instance's zone.
@@ -245,7 +246,7 @@ impl Ledger {
     }
 
     /// The ids of the models that a budget counts, as they were recorded; none: all models.
-    async fn counted_models(&self, budget: &NamedBudget) -> Result<Option<Vec<String>>, LedgerError> {
+    pub(super) async fn counted_models(&self, budget: &NamedBudget) -> Result<Option<Vec<String>>, LedgerError> {
         let Some(filter) = budget.model_filter() else { return Ok(None) };
         let recorded: Vec<String> = with_reader!(&self.db, |pool| {
             sqlx::query_scalar("select distinct model from series where user_id = $1")
@@ -295,7 +296,7 @@ impl Ledger {
 }
 
 /// Whose rollups hold what the budget counts.
-fn owner_of(budget: &NamedBudget) -> &str {
+pub(super) fn owner_of(budget: &NamedBudget) -> &str {
     if budget.scope == BudgetScope::Everyone { EVERYONE } else { &budget.user_id.0 }
 }
 

@@ -335,10 +335,15 @@ fn stored(count: i64) -> Result<u64, LedgerError> {
 }
 
 fn cursor_of(event: &UsageEvent) -> String {
-    format!("{}_{}", event.record.occurred_at_ms, event.id)
+    cursor_of_moment(event.record.occurred_at_ms, &event.id)
 }
 
-fn parse_cursor(cursor: &str) -> Result<(i64, String), LedgerError> {
+/// The cursor of a page that ends with this row, where rows stand in the order of a moment and an id.
+pub(super) fn cursor_of_moment(at_ms: i64, id: &str) -> String {
+    format!("{at_ms}_{id}")
+}
+
+pub(super) fn parse_cursor(cursor: &str) -> Result<(i64, String), LedgerError> {
     let parts = cursor.split_once('_').and_then(|(at_ms, id)| Some((at_ms.parse().ok()?, id.to_owned())));
     parts.ok_or_else(|| QueryError::new("after", "is not the cursor of a page").into())
 }

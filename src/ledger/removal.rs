@@ -1,5 +1,6 @@
 //! Taking usage out again. Only whole sources can be taken out, and only sample data is, so far.
 
+use super::alert::remove_of_demo_data;
 use super::apply::queue_writers;
 use super::db::with_tx;
 use super::rollup::{EVERYONE, plain, rollup_columns, summed};
@@ -7,8 +8,8 @@ use super::{Ledger, LedgerError};
 use crate::domain::usage::{Source, UserId};
 
 impl Ledger {
-    /// Deletes all of a user's events from one source, with what they added to the rollups, in one transaction. Gives
-    /// the number of events.
+    /// Deletes all of a user's events from one source, with what they added to the rollups, in one transaction; sample
+    /// data takes the alerts along that fired while it was there. Gives the number of events.
     pub async fn remove_source(&self, user: &UserId, source: Source) -> Result<u64, LedgerError> {
         let mut tx = self.db.begin().await?;
         queue_writers(&mut tx).await?;
@@ -60,6 +61,9 @@ impl Ledger {
             removed
         });
         self.sign_moved(&mut tx, &[user]).await?;
+        if source == Source::Demo {
+            remove_of_demo_data(&mut tx, user).await?;
+        }
         tx.commit().await?;
         self.note_moved([user]);
         Ok(removed)

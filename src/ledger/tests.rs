@@ -2,6 +2,7 @@
 //! second half is left out, unless `TOLLBRIDGE_TEST_ALL` says that nothing may be.
 
 mod account;
+mod alert;
 mod apply;
 mod budget;
 mod delivery;
@@ -46,22 +47,26 @@ macro_rules! on_both {
         }
     };
 }
-use on_both;
+pub(crate) use on_both;
 
-async fn open_sqlite(folder: &std::path::Path) -> Ledger {
-    Ledger::open(&sqlite_url(folder), &berlin()).await.unwrap()
+pub(crate) async fn open_sqlite(folder: &std::path::Path) -> Ledger {
+    open_at(&sqlite_url(folder)).await
 }
 
-fn sqlite_url(folder: &std::path::Path) -> String {
+pub(crate) async fn open_at(url: &str) -> Ledger {
+    Ledger::open(url, &berlin()).await.unwrap()
+}
+
+pub(crate) fn sqlite_url(folder: &std::path::Path) -> String {
     format!("sqlite:{}", folder.join("ledger.db").display())
 }
 
-async fn open_postgres() -> Option<Ledger> {
-    Some(Ledger::open(&postgres_url()?, &berlin()).await.unwrap())
+pub(crate) async fn open_postgres() -> Option<Ledger> {
+    Some(open_at(&postgres_url()?).await)
 }
 
 /// A database of its own on the test server.
-fn postgres_url() -> Option<String> {
+pub(crate) fn postgres_url() -> Option<String> {
     let Ok(url) = std::env::var("TOLLBRIDGE_TEST_POSTGRES") else {
         assert!(std::env::var("TOLLBRIDGE_TEST_ALL").is_err(), "the PostgreSQL half of the tests may not be skipped");
         return None;
@@ -70,11 +75,11 @@ fn postgres_url() -> Option<String> {
     Some(format!("{before}/test_{}?{after}", Uuid::now_v7().simple()))
 }
 
-fn berlin() -> Zone {
+pub(crate) fn berlin() -> Zone {
     Zone::parse("Europe/Berlin").unwrap()
 }
 
-fn alice() -> UserId {
+pub(crate) fn alice() -> UserId {
     UserId("alice".into())
 }
 
@@ -83,12 +88,12 @@ fn only(user: UserId) -> Scope {
 }
 
 /// 2026-03-10 12:00 in Berlin, a Tuesday.
-const NOON_MS: i64 = 1_773_140_400_000;
-const HOUR_MS: i64 = 3_600_000;
-const DAY_MS: i64 = 24 * HOUR_MS;
+pub(crate) const NOON_MS: i64 = 1_773_140_400_000;
+pub(crate) const HOUR_MS: i64 = 3_600_000;
+pub(crate) const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// A priced call: 100 tokens in, 10 out, for one cent.
-fn event(user: UserId, dedup_key: &str, at_ms: i64) -> UsageEvent {
+pub(crate) fn event(user: UserId, dedup_key: &str, at_ms: i64) -> UsageEvent {
     UsageEvent {
         id: Uuid::now_v7().to_string(),
         model_family: "sonnet".into(),

@@ -114,7 +114,7 @@ impl Ledger {
     }
 
     /// Budget, forecast and anomalies look at all of a user's usage by day, whatever the question was filtered by.
-    async fn standing(&self, owner: &str, budget: &Budget, now_ms: i64) -> Result<Standing, LedgerError> {
+    pub(super) async fn standing(&self, owner: &str, budget: &Budget, now_ms: i64) -> Result<Standing, LedgerError> {
         let zone = Zone::parse(&budget.time_zone)?;
         let today = period::local_date(&zone, now_ms);
         let days = self.days(owner, &zone, today).await?;
@@ -216,7 +216,7 @@ impl Ledger {
     }
 
     /// Calls and cost of each quarter hour: two sums instead of all, for there can be 35,000 quarters in a year.
-    async fn pulse(
+    pub(super) async fn pulse(
         &self,
         owner: &str,
         interval: Interval,
@@ -276,14 +276,14 @@ impl Ledger {
     }
 }
 
-struct Standing {
+pub(super) struct Standing {
     budget: budget::BudgetStatus,
     forecast: Option<forecast::Forecast>,
-    anomalies: Vec<anomaly::Anomaly>,
+    pub(super) anomalies: Vec<anomaly::Anomaly>,
 }
 
 /// Which series a question is about.
-enum Wanted {
+pub(super) enum Wanted {
     All,
     Some(Vec<i64>),
 }

@@ -1,5 +1,6 @@
 //! The web server from the outside: every route, guard and limit, against a ledger of its own in a temporary folder.
 
+mod alerts;
 mod analytics;
 mod budget;
 mod budgets;

@@ -2,9 +2,12 @@
 
 use crate::server::{Answer, TestServer};
 use axum::http::StatusCode;
+use serde_json::json;
+use tollbridge::domain::alert::AlertKind;
 use tollbridge::domain::api_key::KeyScope;
 use tollbridge::domain::budget::AtLimit;
 use tollbridge::domain::usage::{Source, UserId};
+use tollbridge::watch::evaluate_once;
 
 const PLAIN_FORM: [(&str, &str); 4] = [
     ("content-type", "application/x-www-form-urlencoded"),
@@ -39,6 +42,7 @@ async fn every_page_is_there() {
     let server = TestServer::start().await;
     for (page, holds) in [
         ("/", "Nothing is recorded yet"),
+        ("/alerts", "Nothing needs looking at"),
         ("/budgets", "What a limit does"),
         ("/alerts/channels", "No channel yet"),
         ("/budgets?edit=new", "A new budget"),
@@ -223,4 +227,42 @@ async fn a_key_is_revoked_by_a_plain_form() {
     assert_goes_on_to(&answer, "/keys");
     assert!(server.get("/keys").await.text().contains("one revoked key"));
     assert_eq!(server.state.ledger.authenticate(&made.text, now_ms).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_alert_is_acknowledged_and_an_anomaly_called_normal_by_plain_forms() {
+    let server = TestServer::start().await;
+    let ledger = &server.state.ledger;
+    assert!(server.get("/alerts").await.text().contains("Nothing needs looking at"));
+    server.post("/api/analytics/budget", &json!({ "monthlyLimitCents": 1 })).await;
+    for (at, tokens) in [("2026-11-23T09:00:00Z", 100), ("2026-11-24T09:00:00Z", 2_500)] {
+        let call = json!({
+            "occurredAt": at, "model": "claude-sonnet-4-20250514", "usage": { "input_tokens": tokens, "output_tokens": 0 }
+        });
+        server.post("/api/analytics/usage", &call).await;
+    }
+    let fired = evaluate_once(ledger, server.state.clock.now_ms()).await.unwrap();
+    assert_eq!(fired.len(), 4, "two thresholds, tokens and cost");
+    let page = server.get("/alerts?show=budgets").await.text();
+    assert!(page.contains("past the mark of 75 %") && page.contains("href=\"/?from=2026-11-01&amp;to=2026-11-24\""));
+    assert!(!page.contains("This is normal"), "a budget's line is what somebody drew");
+    let anomalies = server.get("/alerts?show=anomalies").await.text();
+    assert!(anomalies.contains("2,500 tokens") && anomalies.contains("the mean of the seven days before"));
+    assert!(anomalies.contains("model=claude-sonnet-4-20250514"));
+
+    let of_kind = |is_budget| fired.iter().find(|one| (one.subject.kind() == AlertKind::Budget) == is_budget).unwrap();
+    let action = action_of(&server, "/alerts", "acknowledge_alert").await;
+    let answer = server.post_with(&action, &PLAIN_FORM, format!("id={}&show=budgets", of_kind(true).id)).await;
+    assert_goes_on_to(&answer, "/alerts?show=budgets");
+    let action = action_of(&server, "/alerts", "mark_alert_normal").await;
+    let answer = server.post_with(&action, &PLAIN_FORM, format!("id={}&show=%2F%2Fevil", of_kind(false).id)).await;
+    assert_goes_on_to(&answer, "/alerts");
+    let owner = UserId::owner();
+    assert_eq!(ledger.open_alerts(&owner).await.unwrap(), 2);
+    assert!(ledger.alert(&owner, &of_kind(false).id).await.unwrap().unwrap().is_normal);
+    assert!(server.get("/alerts?show=all").await.text().contains("Called normal"));
+
+    let budgets = of_kind(true).id.clone();
+    let refused = server.post_with(&action, &BY_SCRIPT, format!("id={budgets}&show=open")).await;
+    assert_eq!(refused.status, StatusCode::NOT_FOUND, "{}", refused.text());
 }

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Icon {
     Overview,
+    Alerts,
     Budgets,
     Calculator,
     Chat,
@@ -32,6 +33,7 @@ impl Icon {
     fn path(self) -> &'static str {
         match self {
             Self::Overview => "M2.5 13.5h11M4 11V8.5M7 11V4.5M10 11V7M13 11V2.5",
+            Self::Alerts => "M4 11V7a4 4 0 0 1 8 0v4l1.5 1.5h-11ZM6.7 14.5h2.6",
             Self::Budgets => "M2 11.5a6 6 0 1 1 12 0M8 11.5l2.8-3.6M2 11.5h1.5M12.5 11.5H14",
             Self::Calculator => {
                 "M4 1.5h8a1 1 0 0 1 1 1v11a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1v-11a1 1 0 0 1 1-1ZM5.5 4.5h5M5.5 8h.01M8 8h.01M10.5 8h.01M5.5 11h.01M8 11h.01M10.5 11h.01"

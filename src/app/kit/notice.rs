@@ -1,6 +1,7 @@
 //! Notices: a sentence with a level. The level has a sign and a word, never only a colour.
 
 use crate::app::kit::icon::{Icon, IconView};
+use crate::domain::budget::AlertLevel;
 use leptos::prelude::*;
 
 /// How much a notice matters; the greater the worse.
@@ -13,6 +14,14 @@ pub enum Level {
 }
 
 impl Level {
+    pub fn of_alert(level: AlertLevel) -> Self {
+        match level {
+            AlertLevel::Info => Self::Info,
+            AlertLevel::Warning => Self::Warning,
+            AlertLevel::Critical => Self::Critical,
+        }
+    }
+
     /// The class that colours it.
     pub fn class(self) -> &'static str {
         match self {

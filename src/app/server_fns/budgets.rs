@@ -6,7 +6,7 @@ use super::codec::Json;
 use super::error::AppError;
 use crate::app::state::budget_form::BudgetFault;
 use crate::app::state::named_budget_form::NamedBudgetForm;
-use crate::domain::budget::{AtLimit, BudgetPeriod, BudgetStanding, Crossing};
+use crate::domain::budget::{AtLimit, BudgetPeriod, BudgetStanding, CrossingDay};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ pub struct ShownBudget {
     pub raise: Option<ShownRaise>,
     pub standing: BudgetStanding,
     /// Of the last 30 days, oldest first.
-    pub crossings: Vec<Crossing>,
+    pub crossings: Vec<CrossingDay>,
 }
 
 /// A raise that is in force.
@@ -219,7 +219,7 @@ mod shown {
     use super::{ShownBudget, ShownRaise};
     use crate::app::format::capitalised;
     use crate::domain::api_key::ApiKey;
-    use crate::domain::budget::{BudgetScope, BudgetStanding, DaySpend, NamedBudget, crossings};
+    use crate::domain::budget::{BudgetScope, BudgetStanding, DaySpend, NamedBudget, crossing_days};
     use crate::domain::money::format_cost;
     use crate::domain::period::{Zone, local_date};
 
@@ -232,7 +232,7 @@ mod shown {
         ShownBudget {
             counts: counts(&budget, keys),
             standing: BudgetStanding::of(&budget, days, now_ms),
-            crossings: crossings(&budget, days, now_ms),
+            crossings: crossing_days(&budget, days, now_ms),
             raise,
             id: budget.id,
             name: budget.name,

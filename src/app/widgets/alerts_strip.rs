@@ -2,7 +2,9 @@
 
 use crate::app::kit::icon::{Icon, IconView};
 use crate::app::kit::notice::{Level, Notice};
-use crate::domain::anomaly::{Anomaly, AnomalyKind, Severity};
+use crate::app::widgets::alert_list::word_of;
+use crate::domain::alert::AlertKind;
+use crate::domain::anomaly::Anomaly;
 use crate::domain::budget::{AlertLevel, BudgetAlert};
 use crate::domain::report::UsageReport;
 use leptos::prelude::*;
@@ -35,6 +37,7 @@ pub fn AlertsStrip(report: Signal<UsageReport>) -> impl IntoView {
                 <section class="alerts" aria-label="Alerts">
                     {lines.into_iter().map(line_view).collect_view()}
                     {more}
+                    <a class="notice-link alerts-all" href="/alerts">"All alerts"</a>
                 </section>
             }
         })
@@ -65,25 +68,13 @@ fn shown_at_once(lines: &[Line]) -> usize {
 const BUDGET: &str = "Budget";
 
 fn budget_line(alert: &BudgetAlert) -> Line {
-    let level = match alert.level {
-        AlertLevel::Info => Level::Info,
-        AlertLevel::Warning => Level::Warning,
-        AlertLevel::Critical => Level::Critical,
-    };
+    let level = Level::of_alert(alert.level);
     Line { level, word: BUDGET, message: alert.message.clone(), evidence: ("#budget".into(), "See the budget") }
 }
 
 fn anomaly_line(anomaly: &Anomaly) -> Line {
-    let level = match anomaly.severity {
-        Severity::Low => Level::Info,
-        Severity::Medium => Level::Warning,
-        Severity::High => Level::Critical,
-    };
-    let word = match anomaly.kind {
-        AnomalyKind::Spike => "Token spike",
-        AnomalyKind::HighCost => "High cost",
-        AnomalyKind::UnusualPattern => "Unusual number of calls",
-    };
+    let level = Level::of_alert(AlertLevel::of_severity(anomaly.severity));
+    let word = word_of(AlertKind::of_anomaly(anomaly.kind));
     Line { level, word, message: anomaly.description.clone(), evidence: ("?range=day".into(), "See today by the hour") }
 }
 

@@ -2,7 +2,7 @@
 //! cry wolf.
 
 use crate::app::format::{counted, day_and_month};
-use crate::domain::budget::{AtLimit, BudgetPeriod, Crossing};
+use crate::domain::budget::{AtLimit, BudgetPeriod, CrossingDay};
 use leptos::prelude::*;
 
 /// More than these stand behind a click.
@@ -10,7 +10,7 @@ const SHOWN_AT_ONCE: usize = 5;
 
 /// The newest first.
 #[component]
-pub fn HindsightList(crossings: Vec<Crossing>, period: BudgetPeriod, at_limit: AtLimit) -> impl IntoView {
+pub fn HindsightList(crossings: Vec<CrossingDay>, period: BudgetPeriod, at_limit: AtLimit) -> impl IntoView {
     let mut lines: Vec<String> = crossings.iter().rev().map(|crossing| sentence(crossing, period, at_limit)).collect();
     let earlier = lines.split_off(lines.len().min(SHOWN_AT_ONCE));
     let items = |lines: Vec<String>| {
@@ -25,7 +25,7 @@ pub fn HindsightList(crossings: Vec<Crossing>, period: BudgetPeriod, at_limit: A
 }
 
 /// `24 November: 50 % and 75 % crossed, $78.20 of $100.00 spent in the month.`
-fn sentence(crossing: &Crossing, period: BudgetPeriod, at_limit: AtLimit) -> String {
+fn sentence(crossing: &CrossingDay, period: BudgetPeriod, at_limit: AtLimit) -> String {
     let date = day_and_month(&crossing.date.to_string());
     let percents: Vec<String> = crossing.thresholds.iter().map(|percent| format!("{percent} %")).collect();
     let what = match percents.split_last() {
@@ -47,7 +47,7 @@ mod tests {
     use crate::domain::money::NanoUsd;
 
     fn told(thresholds: &[u32], reaches_limit: bool, at_limit: AtLimit) -> String {
-        let crossing = Crossing {
+        let crossing = CrossingDay {
             date: "2026-11-24".parse().unwrap(),
             thresholds: thresholds.to_vec(),
             reaches_limit,

@@ -12,7 +12,7 @@ pub const HINDSIGHT_DAYS: u64 = 30;
 /// A day on which the spend of its period crossed thresholds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Crossing {
+pub struct CrossingDay {
     pub date: NaiveDate,
     /// Percent of the limit, rising: those that were not crossed the day before.
     pub thresholds: Vec<u32>,
@@ -23,7 +23,7 @@ pub struct Crossing {
     pub limit: NanoUsd,
 }
 
-/// The span whose days [`crossings`] needs: from the beginning of the period that the first day looked back on was in.
+/// The span whose days [`crossing_days`] needs: from the beginning of the period that the first day looked back on was in.
 pub fn hindsight_interval(budget: &NamedBudget, now_ms: i64) -> Interval {
     let zone = Zone::parse(&budget.time_zone).unwrap_or(Zone::UTC);
     let today = local_date(&zone, now_ms);
@@ -33,7 +33,7 @@ pub fn hindsight_interval(budget: &NamedBudget, now_ms: i64) -> Interval {
 
 /// The crossings of the last [`HINDSIGHT_DAYS`] days under the limit that holds now, oldest first. `days` are in order and
 /// begin where [`hindsight_interval`] does; days without spend may be missing.
-pub fn crossings(budget: &NamedBudget, days: &[DaySpend], now_ms: i64) -> Vec<Crossing> {
+pub fn crossing_days(budget: &NamedBudget, days: &[DaySpend], now_ms: i64) -> Vec<CrossingDay> {
     let zone = Zone::parse(&budget.time_zone).unwrap_or(Zone::UTC);
     let today = local_date(&zone, now_ms);
     let limit = budget.limit_at(now_ms);
@@ -47,7 +47,7 @@ pub fn crossings(budget: &NamedBudget, days: &[DaySpend], now_ms: i64) -> Vec<Cr
         }
         let spent = NanoUsd(before.0.saturating_add(day.cost.0));
         let is_crossed = |percent: u32| !is_reached(before, limit, percent) && is_reached(spent, limit, percent);
-        let crossing = Crossing {
+        let crossing = CrossingDay {
             date: day.date,
             thresholds: budget.thresholds.iter().copied().filter(|percent| is_crossed(*percent)).collect(),
             reaches_limit: is_crossed(100),
@@ -95,8 +95,8 @@ mod tests {
     }
 
     /// Day, thresholds, spend, and `!` where the limit was reached.
-    fn told(crossings: &[Crossing]) -> Vec<String> {
-        let one = |c: &Crossing| {
+    fn told(crossings: &[CrossingDay]) -> Vec<String> {
+        let one = |c: &CrossingDay| {
             format!("{} {:?} {}{}", c.date, c.thresholds, c.spent.0, if c.reaches_limit { "!" } else { "" })
         };
         crossings.iter().map(one).collect()
@@ -121,7 +121,7 @@ mod tests {
             (BudgetPeriod::Week, &["2026-11-01 [50, 75, 90] 94"][..]),
             (BudgetPeriod::Day, &[][..]),
         ] {
-            let found = crossings(&budget(period, 100, &[50, 75, 90]), &spend, NOON_MS);
+            let found = crossing_days(&budget(period, 100, &[50, 75, 90]), &spend, NOON_MS);
             assert_eq!(told(&found), wanted, "{period:?}");
         }
     }
@@ -130,7 +130,7 @@ mod tests {
     fn what_was_crossed_before_the_days_looked_back_on_is_not_told_again() {
         let monthly = budget(BudgetPeriod::Month, 100, &[50, 75]);
         let spend = days(&[("2026-10-19", 60), ("2026-10-20", 15)]);
-        assert_eq!(told(&crossings(&monthly, &spend, NOON_MS)), ["2026-10-20 [75] 75"]);
+        assert_eq!(told(&crossing_days(&monthly, &spend, NOON_MS)), ["2026-10-20 [75] 75"]);
         let interval = hindsight_interval(&monthly, NOON_MS);
         assert_eq!(Zone::UTC.format_instant(interval.start_ms), "2026-10-01T00:00:00+00:00");
         assert_eq!(Zone::UTC.format_instant(interval.end_ms), "2026-11-19T00:00:00+00:00");
@@ -140,7 +140,7 @@ mod tests {
     fn a_budget_without_thresholds_still_tells_that_its_limit_was_reached() {
         let silent = budget(BudgetPeriod::Week, 100, &[]);
         let spend = days(&[("2026-11-16", 99), ("2026-11-17", 1), ("2026-11-18", 50)]);
-        assert_eq!(told(&crossings(&silent, &spend, NOON_MS)), ["2026-11-17 [] 100!"]);
+        assert_eq!(told(&crossing_days(&silent, &spend, NOON_MS)), ["2026-11-17 [] 100!"]);
     }
 
     proptest! {
@@ -175,7 +175,7 @@ mod tests {
                     }
                 }
             }
-            let found = crossings(&budget(period, limit, &thresholds), &spend, NOON_MS);
+            let found = crossing_days(&budget(period, limit, &thresholds), &spend, NOON_MS);
             let told: Vec<_> =
                 found.iter().flat_map(|c| c.thresholds.iter().map(|one| (c.date, *one, c.spent.0))).collect();
             prop_assert_eq!(told, wanted);

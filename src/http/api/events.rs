@@ -4,7 +4,7 @@ use super::{Params, current_scope, current_user};
 use crate::domain::cost::CostParts;
 use crate::domain::money::NanoUsd;
 use crate::domain::period::{self, Zone};
-use crate::domain::query::{QueryError, UsageQuery};
+use crate::domain::query::UsageQuery;
 use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{PricingState, ServiceTerms, Source, UsageEvent};
 use crate::http::error::ApiError;
@@ -70,7 +70,7 @@ pub struct EventAnswer {
 pub async fn list(State(state): State<AppState>, params: Params) -> Result<Json<EventList>, ApiError> {
     let filter = filter(&state, &params).await?;
     let page = state.ledger.events(&current_scope(), &filter).await?;
-    let next = page.next.map(|cursor| path_of_next(&params, &cursor));
+    let next = page.next.map(|cursor| params.path_of_next("/api/analytics/events", &cursor));
     Ok(Json(EventList { events: page.events.into_iter().map(EventAnswer::from).collect(), next }))
 }
 
@@ -97,21 +97,8 @@ async fn filter(state: &AppState, params: &Params) -> Result<EventFilter, ApiErr
     } else {
         (None, None)
     };
-    let after = params.get("after").map(str::to_owned);
-    Ok(EventFilter { model: query.model, start_ms, end_ms, limit: limit(params)?, after })
-}
-
-fn limit(params: &Params) -> Result<u32, QueryError> {
-    let Some(text) = params.get("limit") else { return Ok(DEFAULT_LIMIT) };
-    let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-    limit.ok_or_else(|| QueryError::new("limit", format!("must be a whole number from 1 to {MAX_LIMIT}")))
-}
-
-fn path_of_next(params: &Params, cursor: &str) -> String {
-    let kept = params.0.iter().filter(|(name, _)| name != "after");
-    let query =
-        form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).append_pair("after", cursor).finish();
-    format!("/api/analytics/events?{query}")
+    let (limit, after) = (params.limit(DEFAULT_LIMIT, MAX_LIMIT)?, params.get("after").map(str::to_owned));
+    Ok(EventFilter { model: query.model, start_ms, end_ms, limit, after })
 }
 
 impl From<UsageEvent> for EventAnswer {

@@ -1,0 +1,116 @@
+//! What the Alerts page asks for: a page of alerts as they are shown, and what may be said of one.
+
+use super::codec::Json;
+use super::error::AppError;
+use crate::app::state::alerts_address::AlertShow;
+use crate::domain::alert::AlertKind;
+use crate::domain::budget::AlertLevel;
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// A page of alerts, the newest first, with moments as they are shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertList {
+    pub alerts: Vec<ShownAlert>,
+    /// Cursor of the next page, if there is one.
+    pub next: Option<String>,
+    /// IANA name of the zone of the moments.
+    pub time_zone: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownAlert {
+    pub id: String,
+    pub kind: AlertKind,
+    pub level: AlertLevel,
+    pub message: String,
+    pub fired: String,
+    /// Names and amounts.
+    pub figures: Vec<(String, String)>,
+    /// What an anomaly was measured against.
+    pub measured_against: Option<String>,
+    pub contributors: Vec<ShownContributor>,
+    /// The Overview of the days that it is about.
+    pub href: String,
+    /// When somebody acknowledged it.
+    pub acknowledged: Option<String>,
+    pub is_normal: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownContributor {
+    /// `Model`, `Project` or `Session`.
+    pub what: String,
+    pub name: String,
+    pub cost: String,
+    /// The Overview of those days for this one, where it can be narrowed down to it.
+    pub href: Option<String>,
+}
+
+/// The user's alerts.
+///
+/// # Errors
+/// [`AppError::Invalid`] if `after` is no cursor of such a page.
+#[server(prefix = "/_fn", input = Json, output = Json)]
+pub async fn get_alerts(show: AlertShow, after: Option<String>) -> Result<AlertList, AppError> {
+    use super::error::refuse;
+    use crate::domain::period::{Zone, local_date};
+    use crate::domain::usage::UserId;
+    use crate::ledger::AlertFilter;
+    let state = expect_context::<crate::http::state::AppState>();
+    let user = UserId::owner();
+    let budget = state.ledger.budget(&user).await.map_err(refuse)?;
+    let zone = Zone::parse(&budget.time_zone).map_err(|error| refuse(error.into()))?;
+    let (is_open, is_of_budget) = match show {
+        AlertShow::Open => (Some(true), None),
+        AlertShow::All => (None, None),
+        AlertShow::Budgets => (None, Some(true)),
+        AlertShow::Anomalies => (None, Some(false)),
+    };
+    let filter = AlertFilter { is_open, is_of_budget, limit: 50, after };
+    let page = state.ledger.alerts(&user, &filter).await.map_err(refuse)?;
+    let today = local_date(&zone, state.clock.now_ms());
+    let alerts = page.alerts.into_iter().map(|alert| shown::shown_alert(alert, &zone, today)).collect();
+    Ok(AlertList { alerts, next: page.next, time_zone: zone.name().into() })
+}
+
+/// Notes that the user has seen an alert. A plain form is sent back to the page, which shows `show`.
+///
+/// # Errors
+/// [`AppError::NotFound`] if the user has no such alert.
+#[server(prefix = "/_fn")]
+pub async fn acknowledge_alert(id: String, show: String) -> Result<(), AppError> {
+    use super::error::{answer_with_status, refuse};
+    use super::form::go_on_to;
+    use crate::domain::usage::UserId;
+    let state = expect_context::<crate::http::state::AppState>();
+    let (user, now_ms) = (UserId::owner(), state.clock.now_ms());
+    let is_there = state.ledger.acknowledge_alert(&user, &id, &user, now_ms).await.map_err(refuse)?;
+    if !is_there {
+        answer_with_status(404);
+    }
+    go_on_to(&AlertShow::parse(&show).href());
+    if is_there { Ok(()) } else { Err(AppError::NotFound) }
+}
+
+/// Notes that an anomaly was none. A plain form is sent back to the page, which shows `show`.
+///
+/// # Errors
+/// [`AppError::NotFound`] if the user has no such anomaly.
+#[server(prefix = "/_fn")]
+pub async fn mark_alert_normal(id: String, show: String) -> Result<(), AppError> {
+    use super::error::{answer_with_status, refuse};
+    use super::form::go_on_to;
+    use crate::domain::usage::UserId;
+    let state = expect_context::<crate::http::state::AppState>();
+    let (user, now_ms) = (UserId::owner(), state.clock.now_ms());
+    let is_there = state.ledger.mark_alert_normal(&user, &id, &user, now_ms).await.map_err(refuse)?;
+    if !is_there {
+        answer_with_status(404);
+    }
+    go_on_to(&AlertShow::parse(&show).href());
+    if is_there { Ok(()) } else { Err(AppError::NotFound) }
+}
+
+#[cfg(feature = "ssr")]
+mod shown;

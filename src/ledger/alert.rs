@@ -1,0 +1,366 @@
+//! Alerts: written down once each, listed, acknowledged, and marked as normal. What they are about is decided in `watch`;
+//! the figures that it asks for are in `evidence`.
+
+use super::db::{Tx, with_reader, with_tx};
+use super::delivery::enqueue_in;
+use super::event::{cursor_of_moment, parse_cursor};
+use super::{Ledger, LedgerError};
+use crate::domain::alert::{Acknowledgement, Alert, AlertKind, AlertSubject, NewAlert};
+use crate::domain::anomaly::AnomalyRule;
+use crate::domain::notification::Notification;
+use crate::domain::query::read_date;
+use crate::domain::usage::{Source, UserId};
+use chrono::NaiveDate;
+use sqlx::QueryBuilder;
+
+/// Which alerts to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AlertFilter {
+    /// Only those that nobody has acknowledged, or only the others.
+    pub is_open: Option<bool>,
+    /// Only those of budgets, or only anomalies.
+    pub is_of_budget: Option<bool>,
+    /// How many at most.
+    pub limit: u32,
+    /// [`AlertPage::next`] of the page before.
+    pub after: Option<String>,
+}
+
+/// One page of alerts, newest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlertPage {
+    pub alerts: Vec<Alert>,
+    /// Cursor of the next page, if there is one.
+    pub next: Option<String>,
+}
+
+macro_rules! alert_columns {
+    () => {
+        "user_id, id, kind, level, budget_id, period, period_start, threshold, day, rule, fired_at_ms, message, \
+         evidence, acknowledged_at_ms, acknowledged_by, is_normal"
+    };
+}
+
+impl Ledger {
+    /// Writes alerts down, all in one transaction with the messages that tell of them, and gives those that were not there yet. However often, from however
+    /// many processes and in whatever order it is called, there is one row for each subject.
+    pub async fn record_alerts(&self, alerts: Vec<NewAlert>) -> Result<Vec<Alert>, LedgerError> {
+        if alerts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut tx = self.db.begin().await?;
+        let mut recorded = Vec::new();
+        for alert in alerts {
+            let Some(alert) = insert_once(&mut tx, alert).await? else { continue };
+            enqueue_in(&mut tx, &alert.user_id, &Notification::of_alert(&alert), alert.fired_at_ms).await?;
+            recorded.push(alert);
+        }
+        tx.commit().await?;
+        self.note_moved(recorded.iter().map(|alert| &alert.user_id));
+        Ok(recorded)
+    }
+
+    /// Whether the user has had the alert about this.
+    pub async fn has_alert(&self, user: &UserId, subject: &AlertSubject) -> Result<bool, LedgerError> {
+        let columns = SubjectColumns::of(subject);
+        let count: i64 = with_reader!(&self.db, |pool| {
+            let mut select = QueryBuilder::new("select count(*) from alert where user_id = ");
+            select.push_bind(&user.0).push(" and kind = ").push_bind(columns.kind);
+            match subject {
+                AlertSubject::Budget { .. } => {
+                    select.push(" and budget_id = ").push_bind(columns.budget_id);
+                    select.push(" and period = ").push_bind(columns.period);
+                    select.push(" and period_start = ").push_bind(columns.period_start);
+                    select.push(" and threshold = ").push_bind(columns.threshold);
+                }
+                AlertSubject::Anomaly { .. } => {
+                    select.push(" and day = ").push_bind(columns.day);
+                    select.push(" and rule = ").push_bind(columns.rule);
+                }
+            }
+            select.build_query_scalar().fetch_one(pool).await?
+        });
+        Ok(count > 0)
+    }
+
+    /// One page of the user's alerts.
+    pub async fn alerts(&self, user: &UserId, filter: &AlertFilter) -> Result<AlertPage, LedgerError> {
+        let after = filter.after.as_deref().map(parse_cursor).transpose()?;
+        let limit = i64::from(filter.limit);
+        let rows: Vec<AlertRow> = with_reader!(&self.db, |pool| {
+            let mut select = QueryBuilder::new(concat!("select ", alert_columns!(), " from alert where user_id = "));
+            select.push_bind(&user.0);
+            if let Some(is_open) = filter.is_open {
+                select.push(if is_open {
+                    " and acknowledged_at_ms is null"
+                } else {
+                    " and acknowledged_at_ms is not null"
+                });
+            }
+            if let Some(is_of_budget) = filter.is_of_budget {
+                select.push(if is_of_budget { " and kind = " } else { " and kind <> " });
+                select.push_bind(AlertKind::Budget.name());
+            }
+            if let Some((at_ms, id)) = &after {
+                select.push(" and (fired_at_ms, id) < (").push_bind(*at_ms).push(", ").push_bind(id).push(")");
+            }
+            select.push(" order by fired_at_ms desc, id desc limit ").push_bind(limit + 1);
+            select.build_query_as().fetch_all(pool).await?
+        });
+        let has_more = rows.len() as i64 > limit;
+        let shown = rows.into_iter().take(filter.limit as usize);
+        let alerts = shown.map(Alert::try_from).collect::<Result<Vec<_>, _>>()?;
+        let next = alerts.last().filter(|_| has_more).map(|last| cursor_of_moment(last.fired_at_ms, &last.id));
+        Ok(AlertPage { alerts, next })
+    }
+
+    /// One of the user's alerts.
+    pub async fn alert(&self, user: &UserId, id: &str) -> Result<Option<Alert>, LedgerError> {
+        let row: Option<AlertRow> = with_reader!(&self.db, |pool| {
+            sqlx::query_as(concat!("select ", alert_columns!(), " from alert where user_id = $1 and id = $2"))
+                .bind(&user.0)
+                .bind(id)
+                .fetch_optional(pool)
+                .await?
+        });
+        row.map(Alert::try_from).transpose()
+    }
+
+    /// How many of the user's alerts nobody has acknowledged.
+    pub async fn open_alerts(&self, user: &UserId) -> Result<u64, LedgerError> {
+        let count: i64 = with_reader!(&self.db, |pool| {
+            sqlx::query_scalar("select count(*) from alert where user_id = $1 and acknowledged_at_ms is null")
+                .bind(&user.0)
+                .fetch_one(pool)
+                .await?
+        });
+        u64::try_from(count).map_err(|_| LedgerError::OutOfRange("a count of alerts"))
+    }
+
+    /// Notes who has seen one of the user's alerts. The first one counts. Says whether there is such an alert.
+    pub async fn acknowledge_alert(
+        &self,
+        user: &UserId,
+        id: &str,
+        by: &UserId,
+        now_ms: i64,
+    ) -> Result<bool, LedgerError> {
+        let mut tx = self.db.begin().await?;
+        let is_there = acknowledge(&mut tx, user, id, by, now_ms).await?;
+        tx.commit().await?;
+        if is_there {
+            self.note_moved([user]);
+        }
+        Ok(is_there)
+    }
+
+    /// Notes that an anomaly was none, which also acknowledges it. Days like it are measured against it from then on
+    /// ([`crate::domain::anomaly::robust`]). Says whether there is such an anomaly.
+    pub async fn mark_alert_normal(
+        &self,
+        user: &UserId,
+        id: &str,
+        by: &UserId,
+        now_ms: i64,
+    ) -> Result<bool, LedgerError> {
+        let mut tx = self.db.begin().await?;
+        let marked = with_tx!(&mut tx, |connection| {
+            sqlx::query("update alert set is_normal = $1 where user_id = $2 and id = $3 and day is not null")
+                .bind(true)
+                .bind(&user.0)
+                .bind(id)
+                .execute(connection)
+                .await?
+                .rows_affected()
+        });
+        if marked > 0 {
+            acknowledge(&mut tx, user, id, by, now_ms).await?;
+        }
+        tx.commit().await?;
+        if marked > 0 {
+            self.note_moved([user]);
+        }
+        Ok(marked > 0)
+    }
+
+    /// The days whose anomalies somebody called normal, from `since` on.
+    pub async fn normal_days(&self, user: &UserId, since: NaiveDate) -> Result<Vec<NaiveDate>, LedgerError> {
+        let days: Vec<String> = with_reader!(&self.db, |pool| {
+            sqlx::query_scalar(
+                "select distinct day from alert where user_id = $1 and is_normal = $2 and day >= $3 order by day",
+            )
+            .bind(&user.0)
+            .bind(true)
+            .bind(since.to_string())
+            .fetch_all(pool)
+            .await?
+        });
+        days.iter().map(|day| stored_date(day)).collect()
+    }
+}
+
+/// Takes the alerts out that fired while there was sample data.
+pub(super) async fn remove_of_demo_data(tx: &mut Tx, user: &UserId) -> Result<(), LedgerError> {
+    with_tx!(tx, |connection| {
+        sqlx::query("delete from alert where user_id = $1 and has_demo_data = $2")
+            .bind(&user.0)
+            .bind(true)
+            .execute(connection)
+            .await?;
+    });
+    Ok(())
+}
+
+/// The one place where an alert comes into the ledger. Gives it back if there was none about the same.
+async fn insert_once(tx: &mut Tx, alert: NewAlert) -> Result<Option<Alert>, LedgerError> {
+    let id = uuid::Uuid::now_v7().to_string();
+    let columns = SubjectColumns::of(&alert.subject);
+    let evidence = serde_json::to_string(&alert.evidence).map_err(|_| LedgerError::OutOfRange("alert.evidence"))?;
+    let inserted = with_tx!(tx, |connection| {
+        sqlx::query(concat!(
+            "insert into alert (",
+            alert_columns!(),
+            ", has_demo_data) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, null, null, $14, \
+             exists (select 1 from series where user_id = $1 and source = $15)) on conflict do nothing"
+        ))
+        .bind(&alert.user_id.0)
+        .bind(&id)
+        .bind(columns.kind)
+        .bind(alert.level.name())
+        .bind(columns.budget_id)
+        .bind(columns.period)
+        .bind(columns.period_start)
+        .bind(columns.threshold)
+        .bind(columns.day)
+        .bind(columns.rule)
+        .bind(alert.fired_at_ms)
+        .bind(&alert.message)
+        .bind(evidence)
+        .bind(false)
+        .bind(Source::Demo.name())
+        .execute(connection)
+        .await?
+        .rows_affected()
+    });
+    let NewAlert { user_id, subject, level, fired_at_ms, message, evidence } = alert;
+    let recorded =
+        Alert { id, user_id, subject, level, fired_at_ms, message, evidence, acknowledged: None, is_normal: false };
+    Ok((inserted > 0).then_some(recorded))
+}
+
+async fn acknowledge(tx: &mut Tx, user: &UserId, id: &str, by: &UserId, now_ms: i64) -> Result<bool, LedgerError> {
+    let updated = with_tx!(tx, |connection| {
+        sqlx::query(
+            "update alert set acknowledged_at_ms = coalesce(acknowledged_at_ms, $1), \
+             acknowledged_by = coalesce(acknowledged_by, $2) where user_id = $3 and id = $4",
+        )
+        .bind(now_ms)
+        .bind(&by.0)
+        .bind(&user.0)
+        .bind(id)
+        .execute(connection)
+        .await?
+        .rows_affected()
+    });
+    Ok(updated > 0)
+}
+
+/// A subject as its columns.
+struct SubjectColumns<'a> {
+    kind: &'static str,
+    budget_id: Option<&'a str>,
+    period: Option<&'static str>,
+    period_start: Option<String>,
+    threshold: Option<i64>,
+    day: Option<String>,
+    rule: Option<&'static str>,
+}
+
+impl<'a> SubjectColumns<'a> {
+    fn of(subject: &'a AlertSubject) -> Self {
+        let kind = subject.kind().name();
+        match subject {
+            AlertSubject::Budget { budget_id, period, period_start, threshold } => Self {
+                kind,
+                budget_id: Some(budget_id),
+                period: Some(period.name()),
+                period_start: Some(period_start.to_string()),
+                threshold: Some(i64::from(*threshold)),
+                day: None,
+                rule: None,
+            },
+            AlertSubject::Anomaly { day, rule, .. } => Self {
+                kind,
+                budget_id: None,
+                period: None,
+                period_start: None,
+                threshold: None,
+                day: Some(day.to_string()),
+                rule: Some(rule.name()),
+            },
+        }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct AlertRow {
+    user_id: String,
+    id: String,
+    kind: String,
+    level: String,
+    budget_id: Option<String>,
+    period: Option<String>,
+    period_start: Option<String>,
+    threshold: Option<i64>,
+    day: Option<String>,
+    rule: Option<String>,
+    fired_at_ms: i64,
+    message: String,
+    evidence: String,
+    acknowledged_at_ms: Option<i64>,
+    acknowledged_by: Option<String>,
+    is_normal: bool,
+}
+
+impl AlertRow {
+    fn subject(&self) -> Result<AlertSubject, LedgerError> {
+        let missing = || LedgerError::OutOfRange("alert.kind");
+        let kind: AlertKind = self.kind.parse().map_err(|_| missing())?;
+        let Some(kind) = kind.anomaly() else {
+            let period = self.period.as_deref().ok_or_else(missing)?;
+            return Ok(AlertSubject::Budget {
+                budget_id: self.budget_id.clone().ok_or_else(missing)?,
+                period: period.parse().map_err(|_| LedgerError::OutOfRange("alert.period"))?,
+                period_start: stored_date(self.period_start.as_deref().ok_or_else(missing)?)?,
+                threshold: u32::try_from(self.threshold.ok_or_else(missing)?)
+                    .map_err(|_| LedgerError::OutOfRange("alert.threshold"))?,
+            });
+        };
+        let rule: AnomalyRule =
+            self.rule.as_deref().ok_or_else(missing)?.parse().map_err(|_| LedgerError::OutOfRange("alert.rule"))?;
+        Ok(AlertSubject::Anomaly { day: stored_date(self.day.as_deref().ok_or_else(missing)?)?, kind, rule })
+    }
+}
+
+impl TryFrom<AlertRow> for Alert {
+    type Error = LedgerError;
+
+    fn try_from(row: AlertRow) -> Result<Self, LedgerError> {
+        let acknowledged = row.acknowledged_at_ms.zip(row.acknowledged_by.clone());
+        Ok(Self {
+            subject: row.subject()?,
+            level: row.level.parse().map_err(|_| LedgerError::OutOfRange("alert.level"))?,
+            evidence: serde_json::from_str(&row.evidence).map_err(|_| LedgerError::OutOfRange("alert.evidence"))?,
+            acknowledged: acknowledged.map(|(at_ms, by)| Acknowledgement { at_ms, by: UserId(by) }),
+            id: row.id,
+            user_id: UserId(row.user_id),
+            fired_at_ms: row.fired_at_ms,
+            message: row.message,
+            is_normal: row.is_normal,
+        })
+    }
+}
+
+fn stored_date(text: &str) -> Result<NaiveDate, LedgerError> {
+    read_date(text).ok_or(LedgerError::OutOfRange("a date of an alert"))
+}
