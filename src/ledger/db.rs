@@ -69,8 +69,8 @@ pub(super) use {with_reader, with_tx};
 
 impl Db {
     pub(super) async fn open(url: &str) -> Result<Self, LedgerError> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            return open_sqlite(Path::new(path.trim_start_matches("//"))).await;
+        if let Some(path) = sqlite_path(url) {
+            return open_sqlite(path).await;
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return open_postgres(url).await;
@@ -116,6 +116,11 @@ impl Tx {
         }
         Ok(())
     }
+}
+
+/// The file that a `sqlite:` address names; none for other addresses.
+pub fn sqlite_path(url: &str) -> Option<&Path> {
+    url.strip_prefix("sqlite:").map(|path| Path::new(path.trim_start_matches("//")))
 }
 
 /// Claims a database file for this process, by a lock on a file next to it.

@@ -23,7 +23,7 @@ impl Ledger {
         rebuild_days(&mut tx, zone).await?;
         write_setting(&mut tx, TIME_ZONE, zone.name()).await?;
         tx.commit().await?;
-        *self.day_zone.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = *zone;
+        self.cut_days_in(*zone);
         Ok(())
     }
 }

@@ -19,6 +19,10 @@ const LOG_BYTES: u64 = 4 * 1024 * 1024;
 /// How many calls one statement takes out: few, because a frame that is to be written waits meanwhile.
 const FORGET_AT_ONCE: usize = 64;
 
+pub(super) const FRAME_TABLE: &str = "create table if not exists frame (number integer primary key, \
+    epoch text not null, kind integer not null, call_id text not null, at_ms integer not null, payload text not null) strict; \
+    create index if not exists frame_call on frame (call_id)";
+
 /// What a frame says of its call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameKind {
@@ -79,13 +83,7 @@ impl SpoolFile {
         };
         let writer = one().connect_with(options.clone()).await?;
         keep_private(path)?;
-        sqlx::raw_sql(
-            "create table if not exists frame (number integer primary key, epoch text not null, \
-             kind integer not null, call_id text not null, at_ms integer not null, payload text not null) strict; \
-             create index if not exists frame_call on frame (call_id)",
-        )
-        .execute(&writer)
-        .await?;
+        sqlx::raw_sql(FRAME_TABLE).execute(&writer).await?;
         let last: i64 = sqlx::query_scalar("select coalesce(max(number), 0) from frame").fetch_one(&writer).await?;
         let reader = one().connect_with(options).await?;
         Ok(Self {

@@ -3,6 +3,7 @@
 
 mod account;
 mod apply;
+mod backup;
 mod budget;
 mod key;
 mod live;

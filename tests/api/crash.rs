@@ -33,7 +33,7 @@ fn what_was_acknowledged_survives_a_kill() {
     assert!(acknowledged > 0, "the server was killed before it answered at all");
 }
 
-fn start(data_dir: &Path) -> (Running, String) {
+pub fn start(data_dir: &Path) -> (Running, String) {
     let mut command = tollbridge(data_dir);
     command.arg("serve").env("LEPTOS_SITE_ADDR", "127.0.0.1:0").stdout(Stdio::piped()).stderr(Stdio::null());
     let mut server = Running(command.spawn().unwrap());
@@ -55,7 +55,7 @@ fn post_until_it_breaks(address: &str, round: &str) -> u64 {
     acknowledged
 }
 
-fn post_call(address: &str, id: &str) -> io::Result<String> {
+pub fn post_call(address: &str, id: &str) -> io::Result<String> {
     let usage = r#"{"input_tokens":1000,"output_tokens":500}"#;
     let body = format!(r#"{{"id":"{id}","model":"claude-sonnet-4-20250514","usage":{usage}}}"#);
     let mut stream = TcpStream::connect(address)?;
@@ -71,7 +71,7 @@ fn post_call(address: &str, id: &str) -> io::Result<String> {
 }
 
 /// The number before " events" in what doctor prints.
-fn events_in(text: &str) -> u64 {
+pub fn events_in(text: &str) -> u64 {
     let before = text.split(" events").next().unwrap();
     before.rsplit(' ').next().unwrap().parse().unwrap()
 }
