@@ -1,5 +1,5 @@
 //! The commands. Each prints plainly what it did; the exit code says whether it worked: 0 yes, 1 no, 2 the command line
-//! or the configuration is wrong. `doctor` uses 1 for "something is wrong" and 2 for "could not look"; `backup` and `restore` use
+//! or the configuration is wrong. `doctor` uses 1 for "look at it" and 2 for "wrong"; `backup` and `restore` use
 //! 3 where the database is none of theirs.
 
 mod backup;
@@ -52,8 +52,8 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Put a backup in the ledger's place.
     Restore(restore::RestoreArgs),
-    /// Check the ledger and the folder it lives in.
-    Doctor,
+    /// Check the ledger, what it lives on, and what waits for it. Exit code 0: well; 1: look at it; 2: wrong.
+    Doctor(doctor::DoctorArgs),
     /// Print the configuration in force, secrets hidden.
     Config,
     /// Look up prices.
@@ -102,7 +102,7 @@ async fn run(command: Command, config: Config) -> Result<ExitCode, CommandError>
         Command::Keys(command) => keys::run(command, &config).await?,
         Command::Backup(args) => return backup::run(&args, &config).await,
         Command::Restore(args) => return restore::run(&args, &config).await,
-        Command::Doctor => return Ok(doctor::run(&config).await),
+        Command::Doctor(args) => return Ok(doctor::run(&args, &config).await),
         Command::Config => config::run(&config),
         Command::Prices(command) => prices::run(&command, &config)?,
     }

@@ -20,6 +20,8 @@ mod prices;
 const REFERENCE: &str = include_str!("../Leptos.toml");
 const FILE_NAME: &str = "Leptos.toml";
 const ENV_PREFIX: &str = "TOLLBRIDGE_";
+/// What is older is not taken any more, and the results of a batch can be fetched for 29 days.
+const LEAST_EVENTS_DAYS: u32 = 35;
 const PROVIDER_KEY: &str = "ANTHROPIC_API_KEY";
 
 /// All settings, checked.
@@ -42,6 +44,7 @@ pub struct Settings {
     pub database: DatabaseSettings,
     pub gateway: GatewaySettings,
     pub recorder: RecorderSettings,
+    pub retention: RetentionSettings,
     pub prices: PriceSettings,
 }
 
@@ -72,6 +75,14 @@ pub struct GatewaySettings {
 #[serde(default, deny_unknown_fields)]
 pub struct RecorderSettings {
     pub spool_max_bytes: u64,
+}
+
+/// How long raw events are kept. Their sums are kept for good.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionSettings {
+    /// 0: for good.
+    pub events_days: u32,
 }
 
 /// The user's own prices.
@@ -108,6 +119,10 @@ pub enum ConfigError {
     TimeZone(String),
     #[error("[gateway] upstream_url: {0}")]
     UpstreamUrl(#[from] UpstreamUrlError),
+    #[error(
+        "[retention] events_days: {0} is too few; 0 keeps events for good, and otherwise {LEAST_EVENTS_DAYS} days are the least"
+    )]
+    Retention(u32),
     #[error("[[prices.card]] {0}")]
     Price(#[from] OwnPriceError),
 }
@@ -174,6 +189,10 @@ impl Config {
         let config = Self { leptos, settings, provider_key, file };
         config.zone()?;
         config.upstream()?;
+        let events_days = config.settings.retention.events_days;
+        if (1..LEAST_EVENTS_DAYS).contains(&events_days) {
+            return Err(ConfigError::Retention(events_days));
+        }
         for card in &config.settings.prices.card {
             card.to_price_card()?;
         }
@@ -378,6 +397,17 @@ mod tests {
     #[test]
     fn variables_without_a_table_are_not_settings() {
         assert_eq!(settings("", &[("TOLLBRIDGE_CACHE", "/x"), ("PATH", "/bin")]).unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn events_are_kept_for_good_or_long_enough() {
+        let with = |days: &str| {
+            Config::from_text(REFERENCE, None, [("TOLLBRIDGE_RETENTION__EVENTS_DAYS".to_owned(), days.to_owned())])
+        };
+        assert_eq!(with("0").unwrap().settings.retention.events_days, 0);
+        assert_eq!(with("35").unwrap().settings.retention.events_days, 35);
+        let refused = with("34").unwrap_err().to_string();
+        assert!(refused.contains("[retention] events_days: 34") && refused.contains("35 days"), "{refused}");
     }
 
     #[test]

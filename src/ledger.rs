@@ -3,7 +3,8 @@
 //! `apply` is the one door for usage events (events and rollups in one transaction), `usage` answers questions from
 //! rollups alone, `event` pages through single events, `budget`, `key`, `setting` and `import_file` keep small tables,
 //! `account`, `session` and `invite` say who may use the dashboard (`password` and `token` keep their secrets as hashes), and
-//! `doctor` proves that the rollups equal the events. `live` tells who listens that a user's numbers moved. `spool` is a file of
+//! `retention` removes old events and leaves their sums,
+//! `doctor` proves that the rollups equal the events, and `size` tells how much there is. `live` tells who listens that a user's numbers moved. `spool` is a file of
 //! its own, in which calls wait for the ledger. `backup` copies both into one file while they are written to, and `restore` puts
 //! such a file in their place. What usage costs is decided before it gets here.
 
@@ -22,9 +23,11 @@ mod migrate;
 mod password;
 mod removal;
 pub mod restore;
+mod retention;
 mod rollup;
 mod session;
 mod setting;
+mod size;
 pub mod spool;
 #[cfg(test)]
 mod tests;
@@ -36,6 +39,8 @@ pub use db::{LedgerLock, sqlite_path};
 pub use doctor::RollupCheck;
 pub use event::{EventFilter, EventPage};
 pub use import_file::FileMark;
+pub use migrate::newest_version as newest_schema;
+pub use size::{LedgerSizes, MeasuredSizes};
 pub use usage::SourceUse;
 
 use crate::domain::period::Zone;
@@ -56,6 +61,7 @@ pub struct Ledger {
     /// Grows with every change of a budget in this process.
     budget_version: Arc<AtomicU64>,
     hashing: password::Hashing,
+    measured: size::LastMeasured,
 }
 
 /// What can go wrong with the ledger; `http::error` maps it to a status and a public message.
@@ -154,6 +160,7 @@ impl Ledger {
             key_cache: key::KeyCache::default(),
             budget_version: Arc::default(),
             hashing: password::Hashing::default(),
+            measured: size::LastMeasured::default(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! `tollbridge serve`: the dashboard and the API, until SIGTERM or Ctrl-C.
 
+mod housekeeping;
+
 use super::{CommandError, open_ledger, price_book};
 use crate::capture::gateway::{Gateway, GatewayLimits, GatewayOptions};
 use crate::capture::import::job::ImportJobs;
@@ -33,6 +35,12 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
     // Known from the start, so that calls pass even if the database goes away before the first one.
     ledger.has_keys(clock.now_ms()).await?;
     let gateway = gateway(&config, &ledger, &recorder)?;
+    let house = housekeeping::keep_house(
+        ledger.clone(),
+        config.spool_path(),
+        clock.clone(),
+        config.settings.retention.events_days,
+    );
     let state = AppState {
         ledger,
         recorder,
@@ -48,7 +56,10 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
     println!("Tollbridge is at http://{bound}");
     // Whoever started us may read this through a pipe. If it is closed, serving goes on.
     std::io::stdout().flush().ok();
-    http::serve(listener, stop, state).await.map_err(|error| CommandError::Failed(error.to_string()))
+    let house = tokio::spawn(house);
+    let served = http::serve(listener, stop, state).await;
+    house.abort();
+    served.map_err(|error| CommandError::Failed(error.to_string()))
 }
 
 fn gateway(config: &Config, ledger: &Ledger, recorder: &Recorder) -> Result<Gateway, CommandError> {

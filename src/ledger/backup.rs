@@ -4,11 +4,11 @@
 //! copy has to hold. A call goes from the spool into the ledger and is taken out of the spool only then. So the spool's
 //! snapshot is taken first and the ledger's second: a call may be in both, where its dedup key tells, and never in neither.
 
-use super::db::{beside, keep_private};
+use super::db::{beside, keep_private, open_alone, open_to_read};
 use super::{Ledger, LedgerError, RollupCheck, migrate};
 use futures::TryStreamExt;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, QueryBuilder, Sqlite};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Connection, QueryBuilder, Sqlite};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -212,22 +212,6 @@ pub(super) async fn copy_database(from: &Path, to: &Path) -> Result<(), LedgerEr
     sqlx::query("vacuum into $1").bind(to).execute(&mut source).await?;
     source.close().await?;
     Ok(())
-}
-
-pub(super) async fn open_to_read(path: &Path) -> Result<SqliteConnection, LedgerError> {
-    let options = SqliteConnectOptions::new().filename(path).read_only(true).disable_statement_logging();
-    Ok(options.connect().await?)
-}
-
-/// A file that nobody else has open, without a log beside it.
-pub(super) async fn open_alone(path: &Path) -> Result<SqliteConnection, LedgerError> {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Delete)
-        .synchronous(SqliteSynchronous::Full)
-        .disable_statement_logging();
-    Ok(options.connect().await?)
 }
 
 /// Gives a finished file its name, so that a loss of power leaves all of it or nothing.

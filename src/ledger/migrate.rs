@@ -23,7 +23,7 @@ pub(super) async fn run(db: &Db) -> Result<(), LedgerError> {
 }
 
 /// The newest migration that this program has.
-pub(super) fn newest_version() -> i64 {
+pub fn newest_version() -> i64 {
     SQLITE.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 

@@ -2,10 +2,9 @@
 //! names. What was there before keeps its content under another name.
 
 use super::backup::{
-    BackupError, BackupSummary, check_ledger, check_pages, copy_database, expect_equal, move_into_place, open_alone,
-    open_to_read, summary_of,
+    BackupError, BackupSummary, check_ledger, check_pages, copy_database, expect_equal, move_into_place, summary_of,
 };
-use super::db::{beside, claim_file, keep_private};
+use super::db::{beside, claim_file, keep_private, open_alone, open_to_read};
 use super::spool::FRAME_TABLE;
 use super::{Ledger, LedgerError};
 use crate::domain::period::Zone;

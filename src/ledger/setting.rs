@@ -28,7 +28,7 @@ impl Ledger {
     }
 }
 
-async fn write_setting(tx: &mut Tx, name: &str, value: &str) -> Result<(), LedgerError> {
+pub(super) async fn write_setting(tx: &mut Tx, name: &str, value: &str) -> Result<(), LedgerError> {
     with_tx!(tx, |connection| {
         sqlx::query(
             "insert into setting (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value",

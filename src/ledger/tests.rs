@@ -7,6 +7,7 @@ mod backup;
 mod budget;
 mod key;
 mod live;
+mod retention;
 mod schema;
 mod usage;
 

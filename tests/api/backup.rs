@@ -28,6 +28,9 @@ fn a_backup_under_load_holds_all_that_was_acknowledged_before_it() {
         assert!((before..=after + POSTERS as u64).contains(&events), "{before} {events} {after}");
         assert_eq!(std::fs::metadata(&backup).unwrap().permissions().mode() & 0o777, 0o600);
 
+        // While calls come in, doctor sees one moment.
+        let (output, text) = run(tollbridge(&here).arg("doctor"));
+        assert_eq!(output.status.code(), Some(0), "{text}");
         let (output, text) = run(tollbridge(&here).args(["backup", "--to"]).arg(&backup));
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert!(text.contains("is there already"), "{text}");
@@ -133,7 +136,7 @@ impl Load {
     }
 }
 
-fn stop(mut server: Running) {
+pub fn stop(mut server: Running) {
     server.0.kill().unwrap();
     server.0.wait().unwrap();
 }

@@ -14,5 +14,6 @@ mod limits;
 mod live;
 mod pages;
 mod prices;
+mod retention;
 mod server;
 mod usage;

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::ledger::LedgerError;
-use crate::ledger::backup::{BackupError, back_up, open_alone};
+use crate::ledger::backup::{BackupError, back_up};
+use crate::ledger::db::open_alone;
 use crate::ledger::restore::{RestorePlace, Restored, restore};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
