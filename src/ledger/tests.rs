@@ -9,6 +9,7 @@ mod key;
 mod live;
 mod retention;
 mod schema;
+mod upgrade;
 mod usage;
 
 use crate::domain::cost::CostParts;
