@@ -3,6 +3,7 @@
 mod answers;
 mod batches;
 mod budgets;
+mod canary;
 mod chat;
 mod conformance;
 mod connections;
