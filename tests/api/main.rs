@@ -1,6 +1,7 @@
 //! The web server from the outside: every route, guard and limit, against a ledger of its own in a temporary folder.
 
 mod analytics;
+mod attacks;
 mod backup;
 mod budget;
 mod commands;
