@@ -21,7 +21,7 @@ use tollbridge::config::Config;
 use tollbridge::domain::price::PriceBook;
 use tollbridge::http::connections::ConnectionLimits;
 use tollbridge::http::live::{Listeners, MAX_OF_ALL};
-use tollbridge::http::state::{AppState, Clock, open_recorder};
+use tollbridge::http::state::{AppState, Clock, open_notifier, open_recorder};
 
 const FOLDER: &str = "TOLLBRIDGE_BENCH_FOLDER";
 const ADDRESS_FILE: &str = "address";

@@ -1,16 +1,20 @@
 //! The commands. Each prints plainly what it did; the exit code says whether it worked: 0 yes, 1 no, 2 the command line
-//! or the configuration is wrong. `doctor` uses 1 for "something is wrong" and 2 for "could not look".
+//! or the configuration is wrong. `doctor` uses 1 for "look at it" and 2 for "wrong"; `backup` and `restore` use
+//! 3 where the database is none of theirs.
 
+mod backup;
 mod config;
 mod demo;
 mod doctor;
 mod import;
 mod keys;
 mod prices;
+mod restore;
 mod serve;
 
 use crate::config::{Config, ConfigError, LogFormat};
 use crate::domain::price::PriceBook;
+use crate::ledger::backup::BackupError;
 use crate::ledger::{Ledger, LedgerError};
 use clap::{Parser, Subcommand};
 use std::fs::{DirBuilder, Permissions};
@@ -44,8 +48,12 @@ enum Command {
     /// Make, list and revoke the keys that clients show.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Check the ledger and the folder it lives in.
-    Doctor,
+    /// Copy the ledger into one file, also while the server runs.
+    Backup(backup::BackupArgs),
+    /// Put a backup in the ledger's place.
+    Restore(restore::RestoreArgs),
+    /// Check the ledger, what it lives on, and what waits for it. Exit code 0: well; 1: look at it; 2: wrong.
+    Doctor(doctor::DoctorArgs),
     /// Print the configuration in force, secrets hidden.
     Config,
     /// Look up prices.
@@ -62,6 +70,8 @@ enum CommandError {
     DataFolder { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     #[error("{0}")]
     Failed(String),
 }
@@ -90,7 +100,9 @@ async fn run(command: Command, config: Config) -> Result<ExitCode, CommandError>
         Command::Import(command) => import::run(command, &config).await?,
         Command::Demo(args) => demo::run(&args, &config).await?,
         Command::Keys(command) => keys::run(command, &config).await?,
-        Command::Doctor => return Ok(doctor::run(&config).await),
+        Command::Backup(args) => return backup::run(&args, &config).await,
+        Command::Restore(args) => return restore::run(&args, &config).await,
+        Command::Doctor(args) => return Ok(doctor::run(&args, &config).await),
         Command::Config => config::run(&config),
         Command::Prices(command) => prices::run(&command, &config)?,
     }

@@ -20,6 +20,8 @@ mod prices;
 const REFERENCE: &str = include_str!("../Leptos.toml");
 const FILE_NAME: &str = "Leptos.toml";
 const ENV_PREFIX: &str = "TOLLBRIDGE_";
+/// What is older is not taken any more, and the results of a batch can be fetched for 29 days.
+const LEAST_EVENTS_DAYS: u32 = 35;
 const PROVIDER_KEY: &str = "ANTHROPIC_API_KEY";
 
 /// All settings, checked.
@@ -43,6 +45,7 @@ pub struct Settings {
     pub gateway: GatewaySettings,
     pub recorder: RecorderSettings,
     pub alerts: AlertSettings,
+    pub retention: RetentionSettings,
     pub prices: PriceSettings,
 }
 
@@ -83,6 +86,14 @@ pub struct AlertSettings {
     pub dashboard_url: String,
 }
 
+/// How long raw events are kept. Their sums are kept for good.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionSettings {
+    /// 0: for good.
+    pub events_days: u32,
+}
+
 /// The user's own prices.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -119,6 +130,10 @@ pub enum ConfigError {
     UpstreamUrl(#[from] UpstreamUrlError),
     #[error("[alerts] dashboard_url: must be empty or an address such as https://tollbridge.example.com")]
     DashboardUrl,
+    #[error(
+        "[retention] events_days: {0} is too few; 0 keeps events for good, and otherwise {LEAST_EVENTS_DAYS} days are the least"
+    )]
+    Retention(u32),
     #[error("[[prices.card]] {0}")]
     Price(#[from] OwnPriceError),
 }
@@ -186,6 +201,10 @@ impl Config {
         config.zone()?;
         config.upstream()?;
         config.check_dashboard_url()?;
+        let events_days = config.settings.retention.events_days;
+        if (1..LEAST_EVENTS_DAYS).contains(&events_days) {
+            return Err(ConfigError::Retention(events_days));
+        }
         for card in &config.settings.prices.card {
             card.to_price_card()?;
         }
@@ -408,6 +427,17 @@ mod tests {
     #[test]
     fn variables_without_a_table_are_not_settings() {
         assert_eq!(settings("", &[("TOLLBRIDGE_CACHE", "/x"), ("PATH", "/bin")]).unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn events_are_kept_for_good_or_long_enough() {
+        let with = |days: &str| {
+            Config::from_text(REFERENCE, None, [("TOLLBRIDGE_RETENTION__EVENTS_DAYS".to_owned(), days.to_owned())])
+        };
+        assert_eq!(with("0").unwrap().settings.retention.events_days, 0);
+        assert_eq!(with("35").unwrap().settings.retention.events_days, 35);
+        let refused = with("34").unwrap_err().to_string();
+        assert!(refused.contains("[retention] events_days: 34") && refused.contains("35 days"), "{refused}");
     }
 
     #[test]

@@ -4,13 +4,15 @@
 //! rollups alone, `event` pages through single events, `budget`, `key`, `setting` and `import_file` keep small tables,
 //! `alert` keeps what was seen and `evidence` is what the watch asks for,
 //! `account`, `session` and `invite` say who may use the dashboard (`password` and `token` keep their secrets as hashes), and
-//! `doctor` proves that the rollups equal the events. `channel` keeps where alerts go, and `delivery` what is on its way there.
-//! `live` tells who listens that a user's numbers moved. `spool` is a file of its own, in which calls wait for the ledger. What
-//! usage costs is decided before it gets here.
+//! `retention` removes old events and leaves their sums, `doctor` proves that the rollups equal the events, and `size` tells how
+//! much there is. `channel` keeps where alerts go, and `delivery` what is on its way there. `live` tells who listens that a user's
+//! numbers moved. `spool` is a file of its own, in which calls wait for the ledger. `backup` copies both into one file while they
+//! are written to, and `restore` puts such a file in their place. What usage costs is decided before it gets here.
 
 mod account;
 mod alert;
 mod apply;
+pub mod backup;
 mod budget;
 mod channel;
 mod db;
@@ -25,9 +27,12 @@ mod live;
 mod migrate;
 mod password;
 mod removal;
+pub mod restore;
+mod retention;
 mod rollup;
 mod session;
 mod setting;
+mod size;
 pub mod spool;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -36,12 +41,14 @@ mod usage;
 
 pub use alert::{AlertFilter, AlertPage};
 pub use apply::{Applied, ApplyOutcome};
-pub use db::LedgerLock;
+pub use db::{LedgerLock, sqlite_path};
 pub use delivery::{DueDelivery, Outcome};
 pub use doctor::RollupCheck;
 pub use event::{EventFilter, EventPage};
 pub use evidence::WatchTurn;
 pub use import_file::FileMark;
+pub use migrate::newest_version as newest_schema;
+pub use size::{LedgerSizes, MeasuredSizes};
 pub use usage::SourceUse;
 
 use crate::domain::period::Zone;
@@ -62,6 +69,7 @@ pub struct Ledger {
     /// Grows with every change of a budget in this process.
     budget_version: Arc<AtomicU64>,
     hashing: password::Hashing,
+    measured: size::LastMeasured,
 }
 
 /// What can go wrong with the ledger; `http::error` maps it to a status and a public message.
@@ -86,7 +94,12 @@ pub enum LedgerError {
     #[error("not a database address: {0}")]
     Address(String),
     #[error("the schema could not be brought up to date: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    #[error(
+        "its schema has seen version {found}, and this Tollbridge knows versions up to {known}: a newer Tollbridge made it, and \
+         that one or a later one has to open it"
+    )]
+    NewerSchema { found: i64, known: i64 },
     /// A sum left the range of its integer, or a row holds what was never written.
     #[error("a stored value is out of range: {0}")]
     OutOfRange(&'static str),
@@ -102,20 +115,28 @@ impl Ledger {
     pub async fn open(url: &str, time_zone: &Zone) -> Result<Self, LedgerError> {
         let db = Db::open(url).await?;
         migrate::run(&db).await?;
-        let ledger = Self {
-            db,
-            day_zone: Arc::new(RwLock::new(*time_zone)),
-            versions: live::Versions::default(),
-            key_cache: key::KeyCache::default(),
-            budget_version: Arc::default(),
-            hashing: password::Hashing::default(),
-        };
+        let ledger = Self::over(db, time_zone);
         match ledger.setting(setting::TIME_ZONE).await? {
             Some(name) if name == time_zone.name() => {}
             _ => ledger.set_time_zone(time_zone).await?,
         }
         ledger.begin_to_look().await?;
         Ok(ledger)
+    }
+
+    /// Opens the ledger at `url` to look at it: the schema stays as it is, and so do the days' zone and their rollups.
+    pub async fn open_as_it_is(url: &str) -> Result<Self, LedgerError> {
+        let ledger = Self::over(Db::open(url).await?, &Zone::UTC);
+        if let Some(name) = ledger.setting(setting::TIME_ZONE).await? {
+            let zone = Zone::parse(&name).map_err(|_| LedgerError::OutOfRange("setting.time_zone"))?;
+            ledger.cut_days_in(zone);
+        }
+        Ok(ledger)
+    }
+
+    /// The newest migration that the ledger has seen.
+    pub async fn schema_version(&self) -> Result<i64, LedgerError> {
+        migrate::version_of(&self.db).await
     }
 
     /// Claims the ledger for one serving process. A second one is refused with [`LedgerError::Locked`] on SQLite;
@@ -138,6 +159,22 @@ impl Ledger {
     #[cfg(test)]
     pub(crate) async fn hold_for_test(&self) -> impl Sized {
         self.db.begin().await.expect("nobody else writes")
+    }
+
+    fn over(db: Db, day_zone: &Zone) -> Self {
+        Self {
+            db,
+            day_zone: Arc::new(RwLock::new(*day_zone)),
+            versions: live::Versions::default(),
+            key_cache: key::KeyCache::default(),
+            budget_version: Arc::default(),
+            hashing: password::Hashing::default(),
+            measured: size::LastMeasured::default(),
+        }
+    }
+
+    fn cut_days_in(&self, zone: Zone) {
+        *self.day_zone.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = zone;
     }
 
     /// The zone in which day rollups are cut.

@@ -106,7 +106,7 @@ fn every_test_that_is_named_exists() {
     collect(&root.join("tests"), &mut files);
     let code: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
     let mut named = 0;
-    for document in ["src/lib.rs", "README.md", "docs/architecture.md"] {
+    for document in ["src/lib.rs", "README.md", "docs/architecture.md", "docs/security.md"] {
         let text = std::fs::read_to_string(root.join(document)).unwrap();
         for name in text.split('`').filter(|word| word.chars().all(is_word) && word.matches('_').count() >= 3) {
             let is_there = [format!("fn {name}("), format!("on_both!({name},")].iter().any(|text| code.contains(text));
@@ -115,6 +115,42 @@ fn every_test_that_is_named_exists() {
         }
     }
     assert!(named > 30, "found {named}");
+}
+
+/// Row 28 of docs/security.md.
+#[test]
+fn attack_28_nothing_starts_a_program() {
+    let starts = ["process::Command", "Command::new", "libc::", "dlopen"];
+    let found = code_lines().into_iter().filter(|(path, _, text)| {
+        // Tests start the program itself, to kill it.
+        let is_test = path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs");
+        !is_test && starts.iter().any(|start| text.contains(start))
+    });
+    assert_eq!(found.map(|(path, line, _)| format!("{}:{line}", path.display())).collect::<Vec<_>>(), [""; 0]);
+}
+
+/// Rows 16, 26 and 27 of docs/security.md: versions below which a hole is known.
+#[test]
+fn known_holes_stay_closed() {
+    let lock = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock")).unwrap();
+    let mut seen = Vec::new();
+    for package in lock.split("[[package]]").skip(1) {
+        let value = |key: &str| package.lines().find_map(|line| line.strip_prefix(key)).unwrap().trim_matches('"');
+        let (name, version) = (value("name = "), value("version = "));
+        let floor = match name {
+            "h2" => [0, 4, 16],
+            "hyper" => [1, 0, 0],
+            "rustls-webpki" => [0, 103, 13],
+            "sqlx" => [0, 9, 0],
+            "time" => [0, 3, 47],
+            "tracing-subscriber" => [0, 3, 20],
+            _ => continue,
+        };
+        let numbers: Vec<u32> = version.split(['.', '-', '+']).filter_map(|part| part.parse().ok()).collect();
+        assert!(numbers[..3] >= floor[..], "{name} {version}");
+        seen.push(name);
+    }
+    assert!(["hyper", "sqlx", "tracing-subscriber"].iter().all(|name| seen.contains(name)), "{seen:?}");
 }
 
 /// Every line of code under `src/`, without comments and without the tests' modules.

@@ -39,7 +39,7 @@ pub struct Progress {
     pub records: u64,
 }
 
-/// What an import found; `records` is `inserted + updated + duplicates`.
+/// What an import found; `records` is `inserted + updated + duplicates + too_old`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImportSummary {
@@ -50,6 +50,8 @@ pub struct ImportSummary {
     pub inserted: u64,
     pub updated: u64,
     pub duplicates: u64,
+    /// From before the time from which the ledger keeps events: they are not counted anew.
+    pub too_old: u64,
     /// Messages that the client made up itself, such as API errors: nobody is charged for them.
     pub synthetic_skipped: u64,
     /// The first [`BROKEN_LINES_KEPT`] of them.
@@ -84,6 +86,7 @@ impl ImportSummary {
                 ApplyOutcome::Inserted => self.inserted += 1,
                 ApplyOutcome::Updated => self.updated += 1,
                 ApplyOutcome::Duplicate => self.duplicates += 1,
+                ApplyOutcome::TooOld => self.too_old += 1,
             }
         }
     }

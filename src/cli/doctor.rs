@@ -1,80 +1,81 @@
-//! `tollbridge doctor`: whether the ledger can be trusted. Exit code 0: all is well; 1: something is wrong; 2: it could
-//! not look.
+//! `tollbridge doctor`: whether the ledger can be trusted, a line for each thing looked at. It changes nothing.
+//!
+//! The exit code is what monitoring asks for: 0 all is well, 1 something should be looked at, 2 something is wrong or could not
+//! be looked at. `checks` holds what is looked at.
 
-use super::price_book;
+mod checks;
+
 use crate::config::Config;
-use crate::ledger::Ledger;
-use std::os::unix::fs::PermissionsExt;
+use crate::http::state::Clock;
+use crate::ledger::LedgerSizes;
+use serde::Serialize;
 use std::process::ExitCode;
 
-const SOMETHING_IS_WRONG: u8 = 1;
-const COULD_NOT_LOOK: u8 = 2;
+#[derive(Debug, clap::Args)]
+pub struct DoctorArgs {
+    /// Print one JSON object instead of lines.
+    #[arg(long)]
+    json: bool,
+}
 
-pub async fn run(config: &Config) -> ExitCode {
-    match examine(config).await {
-        Ok(0) => {
-            println!("All is well.");
-            ExitCode::SUCCESS
+/// How a check went. The largest of all is how the whole went, and the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    Warn,
+    Fail,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    check: &'static str,
+    status: Status,
+    message: String,
+}
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Report {
+    status: Status,
+    checks: Vec<Finding>,
+    /// Null where there is no ledger, or none that opens.
+    sizes: Option<LedgerSizes>,
+}
+
+pub async fn run(args: &DoctorArgs, config: &Config) -> ExitCode {
+    let (checks, sizes) = checks::examine(config, Clock::System.now_ms()).await;
+    let status = checks.iter().map(|finding| finding.status).max().unwrap_or(Status::Ok);
+    let report = Report { status, checks, sizes };
+    if args.json {
+        match serde_json::to_string_pretty(&report) {
+            Ok(text) => println!("{text}"),
+            Err(error) => eprintln!("tollbridge: {error}"),
         }
-        Ok(problems) => {
-            println!("{problems} {} to look at.", if problems == 1 { "thing" } else { "things" });
-            ExitCode::from(SOMETHING_IS_WRONG)
-        }
-        Err(reason) => {
-            eprintln!("tollbridge: {reason}");
-            ExitCode::from(COULD_NOT_LOOK)
-        }
+    } else {
+        print_lines(&report);
+    }
+    ExitCode::from(status as u8)
+}
+
+fn print_lines(report: &Report) {
+    for Finding { check, status, message } in &report.checks {
+        println!("{:<5} {check:<10} {message}", status.word());
+    }
+    let worth_a_look = report.checks.iter().filter(|finding| finding.status > Status::Ok).count();
+    match worth_a_look {
+        0 => println!("All is well."),
+        1 => println!("1 thing to look at."),
+        more => println!("{more} things to look at."),
     }
 }
 
-/// Prints a line for each thing looked at; the number of problems.
-async fn examine(config: &Config) -> Result<u32, String> {
-    let mut problems = 0;
-    let mut say = |is_well: bool, line: String| {
-        println!("{} {line}", if is_well { "ok  " } else { "BAD " });
-        problems += u32::from(!is_well);
-    };
-
-    let folder = &config.settings.server.data_dir;
-    match std::fs::metadata(folder) {
-        Ok(metadata) => {
-            let mode = metadata.permissions().mode() & 0o777;
-            let is_private = mode & 0o077 == 0;
-            say(
-                is_private,
-                format!(
-                    "data folder {} has mode {mode:o}{}",
-                    folder.display(),
-                    if is_private { "" } else { "; only its owner should reach it: chmod 700" }
-                ),
-            );
+impl Status {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
         }
-        Err(error) => say(true, format!("data folder {} is not there yet ({error})", folder.display())),
     }
-
-    let prices = price_book(config).map_err(|error| error.to_string())?;
-    say(true, format!("price book has {} cards", prices.len()));
-
-    let url = config.database_url();
-    if is_missing_sqlite_file(url.reveal()) {
-        say(true, format!("ledger {url} is not there yet; `tollbridge serve` makes it"));
-        return Ok(problems);
-    }
-    let zone = config.zone().map_err(|error| error.to_string())?;
-    let ledger = Ledger::open(url.reveal(), &zone).await.map_err(|error| format!("the ledger {url}: {error}"))?;
-    let verdict = ledger.verify_rollups().await;
-    ledger.close().await;
-    let check = verdict.map_err(|error| format!("the ledger {url}: {error}"))?;
-    say(true, format!("ledger {url} opens; {} events, {} rollup rows", check.events, check.rollup_rows));
-    let differing = check.difference();
-    say(differing == 0, format!("rollups recomputed from events: {differing} rows differ"));
-    Ok(problems)
-}
-
-/// Opening would make the file, and a look should change nothing.
-fn is_missing_sqlite_file(url: &str) -> bool {
-    url.strip_prefix("sqlite:").is_some_and(|path| {
-        let path = path.trim_start_matches("//").split('?').next().unwrap_or_default();
-        !std::path::Path::new(path).exists()
-    })
 }

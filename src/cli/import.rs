@@ -78,6 +78,12 @@ fn print_summary(summary: &ImportSummary) {
         "{} files ({} unchanged), {} lines: {} new, {} updated, {} known before.",
         summary.files, summary.files_unchanged, summary.lines, summary.inserted, summary.updated, summary.duplicates
     );
+    if summary.too_old > 0 {
+        println!(
+            "{} were left out: they are older than the events that the ledger keeps, and may be counted already.",
+            summary.too_old
+        );
+    }
     if summary.synthetic_skipped > 0 {
         println!("{} messages that the client made up itself were left out.", summary.synthetic_skipped);
     }

@@ -1,5 +1,7 @@
 //! `tollbridge serve`: the dashboard and the API, until SIGTERM or Ctrl-C.
 
+mod housekeeping;
+
 use super::{CommandError, open_ledger, price_book};
 use crate::capture::gateway::{Gateway, GatewayLimits, GatewayOptions};
 use crate::capture::import::job::ImportJobs;
@@ -51,6 +53,12 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
         let clock = clock.clone();
         Watch::start(ledger.clone(), move || clock.now_ms())
     };
+    let house = housekeeping::keep_house(
+        ledger.clone(),
+        config.spool_path(),
+        clock.clone(),
+        config.settings.retention.events_days,
+    );
     let state = AppState {
         ledger,
         recorder,
@@ -67,13 +75,16 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
     println!("Tollbridge is at http://{bound}");
     // Whoever started us may read this through a pipe. If it is closed, serving goes on.
     std::io::stdout().flush().ok();
+    let house = tokio::spawn(house);
     let stop = async move {
         stop.await;
         watch.stop().await;
         // What it had begun is repeated at the next start.
         sending.abort();
     };
-    http::serve(listener, stop, state).await.map_err(|error| CommandError::Failed(error.to_string()))
+    let served = http::serve(listener, stop, state).await;
+    house.abort();
+    served.map_err(|error| CommandError::Failed(error.to_string()))
 }
 
 fn gateway(config: &Config, ledger: &Ledger, recorder: &Recorder) -> Result<Gateway, CommandError> {

@@ -9,4 +9,6 @@ mod lookup;
 
 pub use book::{CardFilter, PriceBook};
 pub use card::{ContextTier, GivenRates, Multipliers, PriceCard, PriceError, Rate, RateTable, Rates, Ratio};
+#[cfg(feature = "server")]
+pub use catalogue::catalogue_day;
 pub use lookup::{ModelName, canonical_provider, model_family};

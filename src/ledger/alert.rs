@@ -1,6 +1,7 @@
 //! Alerts: written down once each, listed, acknowledged, and marked as normal. What they are about is decided in `watch`;
 //! the figures that it asks for are in `evidence`.
 
+use super::apply::queue_writers;
 use super::db::{Tx, with_reader, with_tx};
 use super::delivery::enqueue_in;
 use super::event::{cursor_of_moment, parse_cursor};
@@ -49,14 +50,17 @@ impl Ledger {
             return Ok(Vec::new());
         }
         let mut tx = self.db.begin().await?;
-        let mut recorded = Vec::new();
+        queue_writers(&mut tx).await?;
+        let mut recorded: Vec<Alert> = Vec::new();
         for alert in alerts {
             let Some(alert) = insert_once(&mut tx, alert).await? else { continue };
             enqueue_in(&mut tx, &alert.user_id, &Notification::of_alert(&alert), alert.fired_at_ms).await?;
             recorded.push(alert);
         }
+        let users: Vec<&UserId> = recorded.iter().map(|alert| &alert.user_id).collect();
+        self.sign_moved(&mut tx, &users).await?;
         tx.commit().await?;
-        self.note_moved(recorded.iter().map(|alert| &alert.user_id));
+        self.note_moved(users);
         Ok(recorded)
     }
 

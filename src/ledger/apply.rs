@@ -3,6 +3,7 @@
 
 use super::db::Tx;
 use super::event::{self, FindBy};
+use super::retention::taken_from_ms;
 use super::rollup::{RollupChanges, Sign};
 use super::{Ledger, LedgerError};
 use crate::domain::usage::{UsageEvent, UserId};
@@ -16,7 +17,7 @@ const BATCH: usize = 5_000;
 /// What became of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
-    /// The id under which the call stands in the ledger: that of the first sighting.
+    /// The id under which the call stands in the ledger: that of the first sighting. Of one that is too old, its own.
     pub id: String,
     pub outcome: ApplyOutcome,
 }
@@ -27,6 +28,9 @@ pub enum ApplyOutcome {
     /// The call was known, and this sighting knew more of it.
     Updated,
     Duplicate,
+    /// It happened before the time from which the ledger still takes events, because those from back then were removed.
+    /// It is not in the ledger, unless it is among the removed ones and counted already.
+    TooOld,
 }
 
 impl Ledger {
@@ -46,7 +50,7 @@ impl Ledger {
         queue_writers(&mut tx).await?;
         let day_zone = self.time_zone();
         let known = find_known(&mut tx, batch).await?;
-        let verdicts = judge(batch, &known);
+        let verdicts = judge(batch, &known, taken_from_ms(&mut tx).await?);
 
         let mut changes = RollupChanges::default();
         for event in &verdicts.incoming {
@@ -109,8 +113,9 @@ struct Standing<'a> {
     is_new: bool,
 }
 
-/// Decides for each event of the batch whether it is new, better than what is known, or a duplicate.
-fn judge<'a>(batch: &'a [UsageEvent], known: &'a [UsageEvent]) -> Verdicts<'a> {
+/// Decides for each event of the batch whether it is new, better than what is known, a duplicate, or too old to be told
+/// from a removed one.
+fn judge<'a>(batch: &'a [UsageEvent], known: &'a [UsageEvent], taken_from_ms: i64) -> Verdicts<'a> {
     let mut standings: Vec<Standing> =
         known.iter().map(|event| Standing { event, stored: Some(event), is_new: false }).collect();
     let mut by_key: HashMap<(&UserId, &str), usize> = HashMap::new();
@@ -127,9 +132,13 @@ fn judge<'a>(batch: &'a [UsageEvent], known: &'a [UsageEvent]) -> Verdicts<'a> {
         let same_replay =
             same_message.filter(|index| event.record.is_sidechain || standings[*index].event.record.is_sidechain);
         let Some(index) = same_key.or(same_replay) else {
-            index_standing(&mut by_key, &mut by_message, event, standings.len());
-            outcomes.push((standings.len(), ApplyOutcome::Inserted));
-            standings.push(Standing { event, stored: None, is_new: true });
+            let is_new = event.record.occurred_at_ms >= taken_from_ms;
+            let outcome = if is_new { ApplyOutcome::Inserted } else { ApplyOutcome::TooOld };
+            outcomes.push((standings.len(), outcome));
+            if is_new {
+                index_standing(&mut by_key, &mut by_message, event, standings.len());
+            }
+            standings.push(Standing { event, stored: None, is_new });
             continue;
         };
         let standing = &mut standings[index];

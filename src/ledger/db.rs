@@ -4,7 +4,9 @@
 use super::LedgerError;
 use sqlx::migrate::MigrateDatabase;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{ConnectOptions, Connection, Postgres, Sqlite, Transaction};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -71,8 +73,8 @@ pub(super) use {with_reader, with_tx};
 
 impl Db {
     pub(super) async fn open(url: &str) -> Result<Self, LedgerError> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            return open_sqlite(Path::new(path.trim_start_matches("//"))).await;
+        if let Some(path) = sqlite_path(url) {
+            return open_sqlite(path).await;
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return open_postgres(url).await;
@@ -86,6 +88,16 @@ impl Db {
         Ok(match self {
             Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("begin immediate").await?),
             Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Starts a transaction that only reads, and sees one moment however long it takes.
+    pub(super) async fn begin_reading(&self) -> Result<Tx, LedgerError> {
+        Ok(match self {
+            Self::Sqlite { reader, .. } => Tx::Sqlite(reader.begin().await?),
+            Self::Postgres(pool) => {
+                Tx::Postgres(pool.begin_with("begin isolation level repeatable read, read only").await?)
+            }
         })
     }
 
@@ -118,6 +130,40 @@ impl Tx {
         }
         Ok(())
     }
+}
+
+/// The file that a `sqlite:` address names; none for other addresses.
+pub fn sqlite_path(url: &str) -> Option<&Path> {
+    url.strip_prefix("sqlite:").map(|path| Path::new(path.trim_start_matches("//")))
+}
+
+/// One connection that only reads, beside whoever has the file open.
+pub(super) async fn open_to_read(path: &Path) -> Result<SqliteConnection, LedgerError> {
+    let options = SqliteConnectOptions::new().filename(path).read_only(true).disable_statement_logging();
+    Ok(options.connect().await?)
+}
+
+/// A file that nobody else has open, without a log beside it.
+pub(super) async fn open_alone(path: &Path) -> Result<SqliteConnection, LedgerError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Delete)
+        .synchronous(SqliteSynchronous::Full)
+        .disable_statement_logging();
+    Ok(options.connect().await?)
+}
+
+/// The log that SQLite keeps beside a database.
+pub(super) fn log_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    PathBuf::from(name)
+}
+
+/// Of a database and its log; 0 where there is none.
+pub(super) fn bytes_of(path: &Path) -> u64 {
+    [path, &log_of(path)].iter().filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum()
 }
 
 /// Claims a database file for this process, by a lock on a file next to it.

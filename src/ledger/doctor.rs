@@ -1,9 +1,11 @@
 //! Proves that rollups equal events (invariant 4), with sums of its own: the database adds the events up in SQL, and
 //! each difference in either direction is counted.
 
-use super::db::with_reader;
+use super::db::{Db, Tx, with_tx};
+use super::retention::events_from;
 use super::rollup::{DAY, QUARTER, Sums, day_of, plain, read_sums, rollup_columns, summed};
 use super::{Ledger, LedgerError};
+use crate::domain::period::Zone;
 use sqlx::Row;
 use std::collections::BTreeMap;
 
@@ -11,6 +13,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RollupCheck {
     pub events: i64,
+    /// From when on events are complete; before it only sums are left. None: they all are.
+    pub events_from_ms: Option<i64>,
     pub rollup_rows: i64,
     /// Users' quarter hours that differ from their events.
     pub differing_quarters: i64,
@@ -28,60 +32,77 @@ impl RollupCheck {
 }
 
 impl Ledger {
-    /// Adds up every event again and compares with every rollup. Reads the whole ledger.
+    /// Adds up every event again and compares with every rollup, all as of one moment. Reads the whole ledger.
     pub async fn verify_rollups(&self) -> Result<RollupCheck, LedgerError> {
+        let mut tx = self.db.begin_reading().await?;
+        let events_from_ms = events_from(&mut tx).await?;
         Ok(RollupCheck {
-            events: self.count("select count(*) from usage_event").await?,
-            rollup_rows: self.count("select count(*) from usage_rollup").await?,
-            differing_quarters: self.count(DIFFERING_QUARTERS).await?,
-            differing_days: self.differing_days().await?,
-            differing_everyone: self.count(DIFFERING_EVERYONE).await?,
+            events: count(&mut tx, "select count(*) from usage_event").await?,
+            events_from_ms,
+            rollup_rows: count(&mut tx, "select count(*) from usage_rollup").await?,
+            differing_quarters: differing_quarters(&mut tx, events_from_ms.unwrap_or(i64::MIN)).await?,
+            differing_days: differing_days(&mut tx, &self.time_zone()).await?,
+            differing_everyone: count(&mut tx, DIFFERING_EVERYONE).await?,
         })
     }
 
-    async fn count(&self, query: &'static str) -> Result<i64, LedgerError> {
-        Ok(with_reader!(&self.db, |pool| sqlx::query_scalar(query).fetch_one(pool).await?))
+    /// SQLite's own check of every page, row and index: the first fault, if there is one. PostgreSQL has no such question.
+    pub async fn find_damage(&self) -> Result<Option<String>, LedgerError> {
+        let Db::Sqlite { reader, .. } = &self.db else { return Ok(None) };
+        let found: String = sqlx::query_scalar("pragma integrity_check(1)").fetch_one(reader).await?;
+        Ok(Some(found).filter(|found| found != "ok"))
     }
+}
 
-    async fn differing_days(&self) -> Result<i64, LedgerError> {
-        let users: Vec<String> = with_reader!(&self.db, |pool| {
-            sqlx::query_scalar("select distinct user_id from series").fetch_all(pool).await?
-        });
-        let mut differing = 0;
-        for user in users {
-            let mut days: BTreeMap<(i64, i64), Sums> = BTreeMap::new();
-            for (at_ms, series_id, sums) in self.rows_of(&user, QUARTER).await? {
-                let day = days.entry((day_of(&self.time_zone(), at_ms), series_id)).or_insert([0; 22]);
-                for (total, sum) in day.iter_mut().zip(sums) {
-                    *total = total.checked_add(sum).ok_or(LedgerError::OutOfRange("a day's sum"))?;
-                }
+async fn count(tx: &mut Tx, query: &'static str) -> Result<i64, LedgerError> {
+    Ok(with_tx!(tx, |connection| sqlx::query_scalar(query).fetch_one(connection).await?))
+}
+
+/// Of the quarter hours whose events are complete.
+async fn differing_quarters(tx: &mut Tx, events_from_ms: i64) -> Result<i64, LedgerError> {
+    Ok(with_tx!(tx, |connection| {
+        sqlx::query_scalar(DIFFERING_QUARTERS).bind(events_from_ms).fetch_one(connection).await?
+    }))
+}
+
+async fn differing_days(tx: &mut Tx, zone: &Zone) -> Result<i64, LedgerError> {
+    let users: Vec<String> = with_tx!(tx, |connection| {
+        sqlx::query_scalar("select distinct user_id from series").fetch_all(connection).await?
+    });
+    let mut differing = 0;
+    for user in users {
+        let mut days: BTreeMap<(i64, i64), Sums> = BTreeMap::new();
+        for (at_ms, series_id, sums) in rows_of(tx, &user, QUARTER).await? {
+            let day = days.entry((day_of(zone, at_ms), series_id)).or_insert([0; 22]);
+            for (total, sum) in day.iter_mut().zip(sums) {
+                *total = total.checked_add(sum).ok_or(LedgerError::OutOfRange("a day's sum"))?;
             }
-            for (at_ms, series_id, sums) in self.rows_of(&user, DAY).await? {
-                if days.remove(&(at_ms, series_id)).unwrap_or([0; 22]) != sums {
-                    differing += 1;
-                }
-            }
-            differing += days.values().filter(|sums| **sums != [0; 22]).count() as i64;
         }
-        Ok(differing)
+        for (at_ms, series_id, sums) in rows_of(tx, &user, DAY).await? {
+            if days.remove(&(at_ms, series_id)).unwrap_or([0; 22]) != sums {
+                differing += 1;
+            }
+        }
+        differing += days.values().filter(|sums| **sums != [0; 22]).count() as i64;
     }
+    Ok(differing)
+}
 
-    async fn rows_of(&self, user: &str, grain: i64) -> Result<Vec<(i64, i64, Sums)>, LedgerError> {
-        let rows = with_reader!(&self.db, |pool| {
-            let rows = sqlx::query(concat!(
-                "select bucket_at_ms, series_id, ",
-                rollup_columns!(plain),
-                " from usage_rollup where user_id = $1 and grain = $2"
-            ))
-            .bind(user)
-            .bind(grain)
-            .fetch_all(pool)
-            .await?;
-            let read = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, read_sums(row, 2)?)));
-            read.collect::<Result<Vec<_>, sqlx::Error>>()?
-        });
-        Ok(rows)
-    }
+async fn rows_of(tx: &mut Tx, user: &str, grain: i64) -> Result<Vec<(i64, i64, Sums)>, LedgerError> {
+    let rows = with_tx!(tx, |connection| {
+        let rows = sqlx::query(concat!(
+            "select bucket_at_ms, series_id, ",
+            rollup_columns!(plain),
+            " from usage_rollup where user_id = $1 and grain = $2"
+        ))
+        .bind(user)
+        .bind(grain)
+        .fetch_all(connection)
+        .await?;
+        let read = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, read_sums(row, 2)?)));
+        read.collect::<Result<Vec<_>, sqlx::Error>>()?
+    });
+    Ok(rows)
 }
 
 /// Each side minus the other: a row that differs stands in both halves, so halves are not added but the larger taken.
@@ -118,12 +139,12 @@ const DIFFERING_QUARTERS: &str = difference_of!(
      cast(sum(cost_thinking_nano_usd) as bigint) as c19, cast(sum(cost_fees_nano_usd) as bigint) as c20, \
      cast(sum(case when part_of is null and response_time_ms is not null then 1 else 0 end) as bigint) as c21, \
      cast(sum(case when part_of is null then coalesce(response_time_ms, 0) else 0 end) as bigint) as c22 \
-     from usage_event group by 1, 2, 3, 4, 5, 6, 7",
+     from usage_event where occurred_at_ms >= $1 group by 1, 2, 3, 4, 5, 6, 7",
     concat!(
         "select r.user_id, r.bucket_at_ms, s.provider, s.model, s.api_key_id, s.source, s.project, ",
         rollup_columns!(summed),
         " from usage_rollup r join series s on s.user_id = r.user_id and s.id = r.series_id \
-         where r.grain = 1 and r.user_id <> '' group by 1, 2, 3, 4, 5, 6, 7 having sum(r.calls) <> 0 \
+         where r.grain = 1 and r.user_id <> '' and r.bucket_at_ms >= $1 group by 1, 2, 3, 4, 5, 6, 7 having sum(r.calls) <> 0 \
          or sum(r.input + r.cache_write_5m + r.cache_write_1h + r.cache_read + r.output + r.thinking) <> 0 \
          or sum(r.unpriced_calls) <> 0"
     )

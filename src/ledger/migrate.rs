@@ -1,13 +1,13 @@
 //! Brings the schema up to date. The two folders under `migrations/` hold the same versions under the same names.
 
 use super::LedgerError;
-use super::db::{Db, beside};
+use super::db::{Db, beside, with_reader};
 use sqlx::Connection;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use std::fs::File;
 
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+pub(super) static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 pub(super) async fn run(db: &Db) -> Result<(), LedgerError> {
     match db {
@@ -27,6 +27,31 @@ pub(super) async fn run(db: &Db) -> Result<(), LedgerError> {
         }
     }
     Ok(())
+}
+
+/// The newest migration that this program has.
+pub fn newest_version() -> i64 {
+    SQLITE.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
+/// The newest migration that the database has seen.
+pub(super) async fn version_of(db: &Db) -> Result<i64, LedgerError> {
+    let version = with_reader!(db, |pool| sqlx::query_scalar(SCHEMA_VERSION).fetch_one(pool).await?);
+    Ok(version)
+}
+
+/// sqlx keeps the migrations that ran in a table of its own.
+pub(super) const SCHEMA_VERSION: &str =
+    "select cast(coalesce(max(version), 0) as bigint) from _sqlx_migrations where success = true";
+
+impl From<MigrateError> for LedgerError {
+    fn from(error: MigrateError) -> Self {
+        let known = newest_version();
+        match error {
+            MigrateError::VersionMissing(found) if found > known => Self::NewerSchema { found, known },
+            _ => Self::Migrate(error),
+        }
+    }
 }
 
 fn unavailable(error: impl std::fmt::Display) -> LedgerError {

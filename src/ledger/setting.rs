@@ -23,12 +23,12 @@ impl Ledger {
         rebuild_days(&mut tx, zone).await?;
         write_setting(&mut tx, TIME_ZONE, zone.name()).await?;
         tx.commit().await?;
-        *self.day_zone.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = *zone;
+        self.cut_days_in(*zone);
         Ok(())
     }
 }
 
-async fn write_setting(tx: &mut Tx, name: &str, value: &str) -> Result<(), LedgerError> {
+pub(super) async fn write_setting(tx: &mut Tx, name: &str, value: &str) -> Result<(), LedgerError> {
     with_tx!(tx, |connection| {
         sqlx::query(
             "insert into setting (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value",

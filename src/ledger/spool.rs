@@ -6,9 +6,9 @@
 //! several milliseconds and runs beside the writes ([`SpoolFile::flush`]), so that no call waits for a disk.
 
 use super::LedgerError;
-use super::db::{LedgerLock, claim_file, keep_private};
-use sqlx::ConnectOptions;
+use super::db::{LedgerLock, bytes_of, claim_file, keep_private, log_of, open_to_read};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -18,6 +18,10 @@ const PAGE_BYTES: u64 = 4096;
 const LOG_BYTES: u64 = 4 * 1024 * 1024;
 /// How many calls one statement takes out: few, because a frame that is to be written waits meanwhile.
 const FORGET_AT_ONCE: usize = 64;
+
+pub(super) const FRAME_TABLE: &str = "create table if not exists frame (number integer primary key, \
+    epoch text not null, kind integer not null, call_id text not null, at_ms integer not null, payload text not null) strict; \
+    create index if not exists frame_call on frame (call_id)";
 
 /// What a frame says of its call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +65,36 @@ pub struct SpoolFile {
     _lock: LedgerLock,
 }
 
+/// What waits in a spool, seen from outside while its recorder may run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpoolState {
+    pub bytes: u64,
+    /// Finished calls that the ledger does not have yet.
+    pub waiting: u64,
+    /// Calls that the ledger refuses.
+    pub rejected: u64,
+    /// UTC milliseconds.
+    pub oldest_waiting_at_ms: Option<i64>,
+}
+
+impl SpoolState {
+    /// Looks into the file at `path`, which must be there.
+    pub async fn look(path: &Path) -> Result<Self, LedgerError> {
+        let mut file = open_to_read(path).await?;
+        let (waiting, rejected, oldest_waiting_at_ms): (i64, i64, Option<i64>) = sqlx::query_as(
+            "select count(*) filter (where kind = $1), count(*) filter (where kind = $2), \
+             min(at_ms) filter (where kind = $1) from frame",
+        )
+        .bind(FrameKind::End as i64)
+        .bind(FrameKind::Rejected as i64)
+        .fetch_one(&mut file)
+        .await?;
+        file.close().await?;
+        let (waiting, rejected) = (waiting.unsigned_abs(), rejected.unsigned_abs());
+        Ok(Self { bytes: bytes_of(path), waiting, rejected, oldest_waiting_at_ms })
+    }
+}
+
 impl SpoolFile {
     /// Opens the file, creating it if it is not there. It refuses to grow beyond `max_bytes`. A second process is
     /// refused with [`LedgerError::Locked`].
@@ -79,13 +113,7 @@ impl SpoolFile {
         };
         let writer = one().connect_with(options.clone()).await?;
         keep_private(path)?;
-        sqlx::raw_sql(
-            "create table if not exists frame (number integer primary key, epoch text not null, \
-             kind integer not null, call_id text not null, at_ms integer not null, payload text not null) strict; \
-             create index if not exists frame_call on frame (call_id)",
-        )
-        .execute(&writer)
-        .await?;
+        sqlx::raw_sql(FRAME_TABLE).execute(&writer).await?;
         let last: i64 = sqlx::query_scalar("select coalesce(max(number), 0) from frame").fetch_one(&writer).await?;
         let reader = one().connect_with(options).await?;
         Ok(Self {
@@ -119,7 +147,7 @@ impl SpoolFile {
 
     /// Makes what was written before survive a loss of power, and keeps the log short.
     pub async fn flush(&self) -> Result<(), LedgerError> {
-        let log = beside_log(&self.path);
+        let log = log_of(&self.path);
         // A descriptor of its own each time: after a failed flush the kernel says so once, and only to the old one.
         let flushed = tokio::task::spawn_blocking(move || {
             let log = File::open(log)?;
@@ -223,11 +251,4 @@ fn insert_of(rows: usize) -> sqlx::AssertSqlSafe<String> {
         "insert into frame (number, epoch, kind, call_id, at_ms, payload) \
          select * from (values {list}) where column1 is not null"
     ))
-}
-
-/// SQLite's own name for the log.
-fn beside_log(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    PathBuf::from(name)
 }

@@ -4,11 +4,14 @@
 mod account;
 mod alert;
 mod apply;
+mod backup;
 mod budget;
 mod delivery;
 mod key;
 mod live;
+mod retention;
 mod schema;
+mod upgrade;
 mod usage;
 
 use crate::domain::cost::CostParts;

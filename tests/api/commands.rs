@@ -146,6 +146,41 @@ fn doctor_could_not_look_at_what_is_no_ledger() {
 }
 
 #[test]
+fn doctor_tells_monitoring_by_its_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    run(tollbridge(&data_dir).arg("demo"));
+    let doctor = || {
+        let output = tollbridge(&data_dir).args(["doctor", "--json"]).output().unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let worst = report["checks"].as_array().unwrap().iter().map(|check| check["status"].as_str().unwrap());
+        let of_rank = |status| ["ok", "warn", "fail"].iter().position(|rank| *rank == status).unwrap();
+        assert_eq!(worst.map(of_rank).max().unwrap(), of_rank(report["status"].as_str().unwrap()), "{report:#}");
+        (output.status.code().unwrap(), report)
+    };
+    let (code, well) = doctor();
+    assert_eq!((code, well["status"].as_str()), (0, Some("ok")), "{well:#}");
+    assert!(well["sizes"]["events"].as_i64().unwrap() > 1_000, "{well:#}");
+    assert!(well["sizes"]["oldestEventAtMs"].is_i64() && well["sizes"]["databaseBytes"].as_u64() > Some(100_000));
+    let checks: Vec<&str> =
+        well["checks"].as_array().unwrap().iter().map(|one| one["check"].as_str().unwrap()).collect();
+    assert_eq!(checks, ["files", "disk", "prices", "ledger", "integrity", "rollups", "spool", "clock"]);
+
+    std::fs::set_permissions(&data_dir, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let (code, open) = doctor();
+    assert_eq!((code, open["checks"][0]["status"].as_str()), (1, Some("warn")), "{open:#}");
+
+    // A page in the middle of the file, overwritten.
+    let path = data_dir.join("tollbridge.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..][..4096].fill(0xA5);
+    std::fs::write(&path, bytes).unwrap();
+    let (code, damaged) = doctor();
+    assert_eq!((code, damaged["checks"][4]["status"].as_str()), (2, Some("fail")), "{damaged:#}");
+}
+
+#[test]
 fn config_shows_what_is_in_force_and_no_secret() {
     let folder = tempfile::tempdir().unwrap();
     let (output, text) = run(tollbridge(folder.path()).arg("config").env("DATABASE_URL", "postgres://me:s3cret@db/tb"));

@@ -35,8 +35,17 @@ fn what_was_acknowledged_survives_a_kill() {
 
 /// The running server and its address.
 pub fn start(data_dir: &Path) -> (Running, String) {
+    start_with(data_dir, &[])
+}
+
+pub fn start_with(data_dir: &Path, env: &[(&str, &str)]) -> (Running, String) {
     let mut command = tollbridge(data_dir);
-    command.arg("serve").env("LEPTOS_SITE_ADDR", "127.0.0.1:0").stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+        .envs(env.iter().copied())
+        .arg("serve")
+        .env("LEPTOS_SITE_ADDR", "127.0.0.1:0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     let mut server = Running(command.spawn().unwrap());
     let mut line = String::new();
     BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -56,7 +65,7 @@ fn post_until_it_breaks(address: &str, round: &str) -> u64 {
     acknowledged
 }
 
-fn post_call(address: &str, id: &str) -> io::Result<String> {
+pub fn post_call(address: &str, id: &str) -> io::Result<String> {
     let usage = r#"{"input_tokens":1000,"output_tokens":500}"#;
     let body = format!(r#"{{"id":"{id}","model":"claude-sonnet-4-20250514","usage":{usage}}}"#);
     let mut stream = TcpStream::connect(address)?;
@@ -71,8 +80,16 @@ fn post_call(address: &str, id: &str) -> io::Result<String> {
     Ok(answer)
 }
 
+pub fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 /// The number before " events" in what doctor prints.
-fn events_in(text: &str) -> u64 {
+pub fn events_in(text: &str) -> u64 {
     let before = text.split(" events").next().unwrap();
     before.rsplit(' ').next().unwrap().parse().unwrap()
 }

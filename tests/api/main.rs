@@ -2,6 +2,8 @@
 
 mod alerts;
 mod analytics;
+mod attacks;
+mod backup;
 mod budget;
 mod budgets;
 mod channels;
@@ -16,5 +18,6 @@ mod limits;
 mod live;
 mod pages;
 mod prices;
+mod retention;
 mod server;
 mod usage;

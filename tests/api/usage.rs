@@ -259,3 +259,19 @@ async fn nothing_is_acknowledged_that_the_ledger_cannot_keep() {
     assert_eq!(body["requestId"], answer.header("x-request-id"));
     assert_eq!(body.as_object().unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn what_happened_before_events_are_kept_is_refused_by_name() {
+    let server = TestServer::start().await;
+    let old = json!({"id": "old", "model": "claude-sonnet-4-20250514", "occurredAt": NOW_MS - 1,
+        "usage": {"input_tokens": 1, "output_tokens": 1}});
+    let new = json!({"id": "new", "model": "claude-sonnet-4-20250514", "occurredAt": NOW_MS,
+        "usage": {"input_tokens": 1, "output_tokens": 1}});
+    server.state.ledger.settle_events_before(NOW_MS - 24 * 3_600_000).await.unwrap();
+    assert_eq!(server.post(USAGE, &old).await.blamed_field(), "occurredAt");
+    let answer = server.post(USAGE, &json!([old, new])).await;
+    assert_eq!(answer.status, 207, "{}", answer.text());
+    let results = &answer.json()["results"];
+    assert_eq!((&results[0]["status"], &results[0]["field"]), (&json!("rejected"), &json!("occurredAt")));
+    assert_eq!(results[1]["status"], "recorded");
+}

@@ -153,7 +153,11 @@ async fn what_a_call_did_cost_takes_the_place_of_what_was_reserved_and_counts_on
     sqlx::query("rollback").execute(&mut other).await.unwrap();
     server.recorder.drained().await;
     // The ledger has all three, and is asked again.
-    server.ledger.save_named_budget(&daily(NanoUsd(3 * COST.0 + RESERVED.0)), NOON_MS).await.unwrap();
+    server
+        .ledger
+        .save_named_budget(&daily(NanoUsd(3 * COST.0 + RESERVED.0)), &PriceBook::builtin(), NOON_MS)
+        .await
+        .unwrap();
     assert_eq!(ask(&server).await.status, 200, "none of them counts twice");
 }
 
@@ -163,7 +167,7 @@ async fn the_next_period_opens_also_while_the_ledger_does_not_answer() {
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let clock = Clock::fixed_at(NOON_MS);
     let server = GatewayServer::at(folder, &provider.url(), Setup::default(), clock.clone()).await;
-    server.ledger.save_named_budget(&daily(RESERVED), NOON_MS).await.unwrap();
+    server.ledger.save_named_budget(&daily(RESERVED), &PriceBook::builtin(), NOON_MS).await.unwrap();
     assert_eq!(ask(&server).await.status, 200);
     server.event().await;
     assert_eq!(ask(&server).await.status, 429);

@@ -1,8 +1,10 @@
 //! The gateway from the outside, on real sockets, against a provider that can misbehave. Each test is named after the fault.
 
 mod answers;
+mod attacks;
 mod batches;
 mod budgets;
+mod canary;
 mod chat;
 mod codings;
 mod conformance;

@@ -59,6 +59,8 @@ pub struct ImportResult {
     pub recorded: u64,
     pub updated: u64,
     pub known: u64,
+    /// From before the time from which events are kept.
+    pub too_old: u64,
     /// Messages that the client made up itself: nobody is charged for them.
     pub skipped: u64,
     pub broken_count: u64,
@@ -225,6 +227,7 @@ impl From<crate::capture::import::ImportSummary> for ImportResult {
             recorded: summary.inserted,
             updated: summary.updated,
             known: summary.duplicates,
+            too_old: summary.too_old,
             skipped: summary.synthetic_skipped,
             broken_count: summary.broken_count,
             broken: summary.broken.into_iter().map(line).collect(),

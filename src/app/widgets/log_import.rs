@@ -119,6 +119,7 @@ fn ResultView(result: ImportResult) -> impl IntoView {
                 {figure(result.recorded, "entries recorded")}
                 {figure(result.updated, "updated")}
                 {figure(result.known, "known before")}
+                {(result.too_old > 0).then(|| figure(result.too_old, "older than what is kept, left out"))}
                 {figure(result.skipped, "made up by the client, skipped")}
                 {figure(result.broken_count, "broken lines")}
             </dl>

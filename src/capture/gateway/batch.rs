@@ -10,6 +10,7 @@ use crate::capture::provider::message::MessageReading;
 use crate::capture::recorder::Recorder;
 use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{CallContext, CallOutcome, Source, UsageRecord};
+use crate::ledger::ApplyOutcome;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
@@ -189,8 +190,19 @@ impl Drop for ResultsReader {
 
 async fn write_blocks(recorder: Recorder, mut waiting: mpsc::Receiver<Vec<UsageRecord>>) {
     while let Some(block) = waiting.recv().await {
-        if let Err(error) = recorder.record(block).await {
-            tracing::error!(%error, "batch results could not be recorded; fetching them again records them");
+        match recorder.record(block).await {
+            Ok(applied) => {
+                let too_old = applied.iter().filter(|one| one.outcome == ApplyOutcome::TooOld).count();
+                if too_old > 0 {
+                    tracing::warn!(
+                        too_old,
+                        "batch results are older than the events that are kept; they are not counted"
+                    );
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "batch results could not be recorded; fetching them again records them");
+            }
         }
     }
 }

@@ -91,7 +91,8 @@ where
         on_progress(progress);
     }
     let read = reader.await?;
-    Ok(ImportSummary { inserted: kept.inserted, updated: kept.updated, duplicates: kept.duplicates, ..read })
+    let ImportSummary { inserted, updated, duplicates, too_old, .. } = kept;
+    Ok(ImportSummary { inserted, updated, duplicates, too_old, ..read })
 }
 
 struct Step {

@@ -221,7 +221,7 @@ mod tests {
         let message = |usage: Value| parse_usage(&usage).unwrap_err().to_string();
         assert_eq!(message(json!({"output_tokens": -5})), "usage.output_tokens: -5 is negative");
         assert_eq!(message(json!({"input_tokens": 1.5})), "usage.input_tokens: 1.5 is not a whole number");
-        assert_eq!(message(json!({"input_tokens": "7"})), "usage.input_tokens: \"7\" is not a whole number");
+        assert_eq!(message(json!({"input_tokens": "7"})), "usage.input_tokens: a text is not a whole number");
         assert_eq!(
             message(json!({"cache_creation": {"ephemeral_1h_input_tokens": 10_u64.pow(13)}})),
             "usage.cache_creation.ephemeral_1h_input_tokens: 10000000000000 is more than any call can have"

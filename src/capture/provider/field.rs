@@ -114,7 +114,7 @@ impl<'a> Path<'a> {
 
 fn read_count(value: &Value) -> Result<u64, FieldProblem> {
     let shown = || value.to_string();
-    let Some(number) = value.as_number() else { return Err(FieldProblem::NotWhole(shown())) };
+    let Some(number) = value.as_number() else { return Err(FieldProblem::NotWhole(kind_of(value).into())) };
     // Some clients write whole numbers as floats: 12.0.
     let whole =
         number.as_i128().or_else(|| number.as_f64().filter(|float| float.fract() == 0.0).map(|float| float as i128));
@@ -123,4 +123,16 @@ fn read_count(value: &Value) -> Result<u64, FieldProblem> {
         return Err(FieldProblem::Negative(shown()));
     }
     u64::try_from(whole).ok().filter(|count| *count <= MAX_COUNT).ok_or_else(|| FieldProblem::TooLarge(shown()))
+}
+
+/// What a value is, but not what it says: a text in the wrong place may be part of a conversation.
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
 }

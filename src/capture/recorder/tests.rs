@@ -1,5 +1,7 @@
 //! What the recorder promises of calls that it is in the middle of: none is lost, none is counted twice, none is held up.
 
+mod backup;
+
 use super::*;
 use crate::domain::period::Zone;
 use crate::domain::query::UsageQuery;
@@ -226,6 +228,22 @@ async fn what_no_version_can_read_is_kept_aside_and_counted() {
         );
         recorder.close().await;
     }
+}
+
+#[tokio::test]
+async fn a_call_that_waited_until_its_events_are_no_longer_kept_is_counted_as_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = ledger_in(folder.path()).await;
+    ledger.settle_events_before(NOW_MS).await.unwrap();
+    let recorder = recorder_in(folder.path()).await;
+    let next_week = UsageRecord { occurred_at_ms: NOW_MS + 7 * 24 * 3_600_000, ..record_of("new", 1, 1) };
+    recorder.end("old", record_of("old", 1, 1));
+    recorder.end("new", next_week);
+    recorder.drained().await;
+    assert!(ledger.event(&owner(), "new").await.unwrap().is_some(), "it does not hold up the others");
+    assert_eq!(ledger.event(&owner(), "old").await.unwrap(), None);
+    assert_eq!(recorder.health().lost.rejected, 1);
+    recorder.close().await;
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use crate::capture::recorder::{RecordedListener, to_event};
 use crate::domain::price::PriceBook;
 use crate::domain::usage::UsageEvent;
 use crate::ledger::spool::{SpoolFile, StoredFrame};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Applied, ApplyOutcome, Ledger, LedgerError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -93,9 +93,9 @@ impl Drain {
             }
         }
         match self.ledger.apply(events).await {
-            Ok(_) => self.forget(&readable).await,
+            Ok(applied) if !applied.iter().any(is_too_old) => self.forget(&readable).await,
             Err(error) if !error.is_about_the_data() => return Err(error),
-            Err(_) => {
+            Ok(_) | Err(_) => {
                 for stored in readable {
                     self.hand_over_alone(stored).await?;
                 }
@@ -108,8 +108,13 @@ impl Drain {
     async fn hand_over_alone(&self, stored: &StoredFrame) -> Result<(), LedgerError> {
         for tries_left in (0..TRIES).rev() {
             match self.ledger.apply(self.events_of(stored).unwrap_or_default()).await {
-                Ok(_) => {
-                    self.forget(&[stored]).await;
+                Ok(applied) => {
+                    match applied.first() {
+                        Some(call) if is_too_old(call) => {
+                            self.set_aside(stored, "it is older than the events that the ledger keeps".into()).await;
+                        }
+                        _ => self.forget(&[stored]).await,
+                    }
                     return Ok(());
                 }
                 Err(error) if !error.is_about_the_data() => return Err(error),
@@ -145,4 +150,8 @@ impl Drain {
             self.counters.note_error("a refused call could not be set aside", &error);
         }
     }
+}
+
+fn is_too_old(applied: &Applied) -> bool {
+    applied.outcome == ApplyOutcome::TooOld
 }

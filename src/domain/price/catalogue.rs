@@ -29,6 +29,12 @@ pub enum LineError {
     Price(#[from] PriceError),
 }
 
+/// The day on which the built-in catalogue was made.
+pub fn catalogue_day() -> Option<NaiveDate> {
+    let words = BUILTIN.lines().find_map(|line| line.strip_prefix("# Made on "))?;
+    words.split(' ').next()?.parse().ok()
+}
+
 /// The cards of a catalogue; each ends where the next one of its model begins.
 pub(super) fn parse_catalogue(text: &str) -> Result<Vec<PriceCard>, CatalogueError> {
     let mut cards: Vec<PriceCard> = Vec::new();

@@ -65,6 +65,9 @@ pub async fn track(
 async fn track_one(state: &AppState, caller: &Caller, item: &Value) -> Result<Response, ApiError> {
     let records = read_event(state, caller, item)?;
     let applied = state.recorder.record(records).await?;
+    if applied.first().is_some_and(is_too_old) {
+        return Err(too_old().into());
+    }
     let kept = kept_item(state, &caller.user_id, applied.first()).await?;
     let status = if kept.status == "recorded" { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(kept)).into_response())
@@ -98,7 +101,10 @@ async fn track_batch(state: &AppState, caller: &Caller, items: &[Value]) -> Resu
             Ok(records) => {
                 let call = applied.get(next);
                 next += records.len();
-                ItemAnswer::Kept(kept_item(state, &caller.user_id, call).await?)
+                match call {
+                    Some(call) if is_too_old(call) => ItemAnswer::Rejected(rejected_item(item, &too_old())),
+                    call => ItemAnswer::Kept(kept_item(state, &caller.user_id, call).await?),
+                }
             }
             Err(error) => ItemAnswer::Rejected(rejected_item(item, error)),
         });
@@ -128,12 +134,24 @@ async fn kept_item(state: &AppState, user: &UserId, applied: Option<&Applied>) -
             ApplyOutcome::Inserted => "recorded",
             ApplyOutcome::Updated => "updated",
             ApplyOutcome::Duplicate => "duplicate",
+            // Told before: there is no event to show.
+            ApplyOutcome::TooOld => "rejected",
         },
         cost_usd: event.cost.map(NanoUsd::to_decimal),
         cost_nano_usd: event.cost,
         pricing_state: event.pricing_state,
         id: event.id,
     })
+}
+
+fn is_too_old(applied: &Applied) -> bool {
+    applied.outcome == ApplyOutcome::TooOld
+}
+
+/// Nothing can tell it from an event that was removed and counted.
+fn too_old() -> FieldError {
+    let message = "is before the time from which this ledger keeps events, so it may be counted already";
+    FieldError { field: "occurredAt".into(), message: message.into() }
 }
 
 fn rejected_item(item: &Value, error: &FieldError) -> RejectedItem {
