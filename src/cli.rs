@@ -8,6 +8,7 @@ mod import;
 mod keys;
 mod prices;
 mod serve;
+mod users;
 
 use crate::config::{Config, ConfigError, LogFormat};
 use crate::domain::price::PriceBook;
@@ -44,6 +45,9 @@ enum Command {
     /// Make, list and revoke the keys that clients show.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Say who may use the dashboard: passwords, invitations, roles.
+    #[command(subcommand)]
+    Users(users::UsersCommand),
     /// Check the ledger and the folder it lives in.
     Doctor,
     /// Print the configuration in force, secrets hidden.
@@ -90,6 +94,7 @@ async fn run(command: Command, config: Config) -> Result<ExitCode, CommandError>
         Command::Import(command) => import::run(command, &config).await?,
         Command::Demo(args) => demo::run(&args, &config).await?,
         Command::Keys(command) => keys::run(command, &config).await?,
+        Command::Users(command) => users::run(command, &config).await?,
         Command::Doctor => return Ok(doctor::run(&config).await),
         Command::Config => config::run(&config),
         Command::Prices(command) => prices::run(&command, &config)?,

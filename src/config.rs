@@ -13,8 +13,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use prices::{OwnPrice, OwnPriceError};
+pub use public_url::{PublicUrl, PublicUrlError};
 
 mod prices;
+mod public_url;
 
 /// The reference configuration, compiled in, so that the binary runs from any folder.
 const REFERENCE: &str = include_str!("../Leptos.toml");
@@ -49,6 +51,7 @@ pub struct Settings {
 #[serde(default, deny_unknown_fields)]
 pub struct ServerSettings {
     pub data_dir: PathBuf,
+    pub public_url: String,
     pub time_zone: String,
     pub stop_grace_s: u64,
     pub log: String,
@@ -106,6 +109,8 @@ pub enum ConfigError {
     Leptos { origin: String, source: LeptosConfigError },
     #[error("[server] time_zone: {0}")]
     TimeZone(String),
+    #[error("[server] public_url: {0}")]
+    PublicUrl(#[from] PublicUrlError),
     #[error("[gateway] upstream_url: {0}")]
     UpstreamUrl(#[from] UpstreamUrlError),
     #[error("[[prices.card]] {0}")]
@@ -116,6 +121,7 @@ impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             data_dir: PathBuf::from("./data"),
+            public_url: String::new(),
             time_zone: String::new(),
             stop_grace_s: 30,
             log: "info".into(),
@@ -174,6 +180,7 @@ impl Config {
         let config = Self { leptos, settings, provider_key, file };
         config.zone()?;
         config.upstream()?;
+        config.public_url()?;
         for card in &config.settings.prices.card {
             card.to_price_card()?;
         }
@@ -188,6 +195,14 @@ impl Config {
         }
         let of_machine = iana_time_zone::get_timezone().ok().and_then(|name| Zone::parse(&name).ok());
         of_machine.map_or_else(|| Zone::parse("UTC").map_err(|error| ConfigError::TimeZone(error.message)), Ok)
+    }
+
+    /// The address under which other machines reach the server, if they are to.
+    pub fn public_url(&self) -> Result<Option<PublicUrl>, ConfigError> {
+        match self.settings.server.public_url.trim() {
+            "" => Ok(None),
+            text => Ok(Some(PublicUrl::parse(text)?)),
+        }
     }
 
     /// Where the gateway passes calls on to.
@@ -396,6 +411,17 @@ mod tests {
     }
 
     #[test]
+    fn a_public_address_is_encrypted() {
+        let config = |url: &str| {
+            Config::from_text(REFERENCE, None, [("TOLLBRIDGE_SERVER__PUBLIC_URL".to_owned(), url.to_owned())])
+        };
+        let url = config("https://tolls.example.org").unwrap().public_url().unwrap().unwrap();
+        assert_eq!(url.authority(), "tolls.example.org");
+        let error = config("http://tolls.example.org").unwrap_err().to_string();
+        assert!(error.starts_with("[server] public_url: must begin with https://"), "{error}");
+    }
+
+    #[test]
     fn the_provider_key_comes_from_the_environment_and_is_never_shown() {
         let config =
             Config::from_text(REFERENCE, None, [(PROVIDER_KEY.to_owned(), "sk-ant-s3cret".to_owned())]).unwrap();
@@ -414,7 +440,7 @@ mod tests {
         ] {
             assert_eq!(hide_password(url), shown);
         }
-        let text = REFERENCE.replace("url = \"\"", "url = \"postgres://me:s3cret@host/db\"");
+        let text = REFERENCE.replace("\nurl = \"\"", "\nurl = \"postgres://me:s3cret@host/db\"");
         let config = Config::from_text(&text, None, []).unwrap();
         assert!(!format!("{config:?}").contains("s3cret"));
         assert!(!config.to_shown_toml().contains("s3cret"));

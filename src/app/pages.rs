@@ -5,4 +5,5 @@ pub mod calculator;
 pub mod keys;
 pub mod not_found;
 pub mod overview;
+pub mod settings;
 pub mod start;

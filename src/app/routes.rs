@@ -6,6 +6,7 @@ use crate::app::pages::calculator::Calculator;
 use crate::app::pages::keys::Keys;
 use crate::app::pages::not_found::NotFound;
 use crate::app::pages::overview::Overview;
+use crate::app::pages::settings::Settings;
 use crate::app::pages::start::Start;
 use crate::app::shell::Frame;
 use leptos::prelude::*;
@@ -28,6 +29,7 @@ pub const NAV: &[NavEntry] = &[
     NavEntry { href: "/budgets", label: "Budgets", icon: Icon::Budgets, aliases: &[] },
     NavEntry { href: "/calculator", label: "Calculator", icon: Icon::Calculator, aliases: &[] },
     NavEntry { href: "/keys", label: "Keys", icon: Icon::Key, aliases: &[] },
+    NavEntry { href: "/settings", label: "Settings", icon: Icon::Settings, aliases: &[] },
     NavEntry { href: "/start", label: "Get started", icon: Icon::Start, aliases: &[] },
 ];
 
@@ -47,6 +49,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/budgets") view={Lazy::<BudgetsRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/calculator") view={Lazy::<CalculatorRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/keys") view={Lazy::<KeysRoute>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/settings") view={Lazy::<SettingsRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/start") view={Lazy::<StartRoute>::new()} ssr=SsrMode::Async/>
                 </FlatRoutes>
             </Frame>
@@ -90,6 +93,19 @@ impl LazyRoute for KeysRoute {
 
     fn view(_page: Self) -> AnyView {
         view! { <Keys/> }.into_any()
+    }
+}
+
+struct SettingsRoute;
+
+#[lazy_route]
+impl LazyRoute for SettingsRoute {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        view! { <Settings/> }.into_any()
     }
 }
 

@@ -42,6 +42,7 @@ async fn every_page_is_there() {
         ("/budgets", "What a limit does"),
         ("/calculator", "Price book"),
         ("/keys", "No key works yet"),
+        ("/settings", "Nobody has to log in yet."),
         ("/start", "Post usage yourself"),
     ] {
         let answer = server.get(page).await;

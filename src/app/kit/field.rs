@@ -23,6 +23,12 @@ pub fn TextField(
     /// Which keys a telephone offers: `decimal`, `numeric`, `text`.
     #[prop(default = "text")]
     inputmode: &'static str,
+    /// `text`, or `password` for what nobody is to read.
+    #[prop(default = "text")]
+    kind: &'static str,
+    /// What a browser may fill in.
+    #[prop(default = "off")]
+    autocomplete: &'static str,
     /// The id of a list of suggestions.
     #[prop(optional)]
     list: Option<&'static str>,
@@ -46,12 +52,12 @@ pub fn TextField(
                 <input
                     id=id
                     name=name
-                    type="text"
+                    type=kind
                     inputmode=inputmode
                     list=list
                     placeholder=placeholder
-                    maxlength="200"
-                    autocomplete="off"
+                    maxlength=if kind == "password" { "256" } else { "200" }
+                    autocomplete=autocomplete
                     spellcheck="false"
                     aria-label=spoken_label
                     aria-describedby=described_by

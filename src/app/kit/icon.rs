@@ -9,6 +9,7 @@ pub enum Icon {
     Budgets,
     Calculator,
     Key,
+    Settings,
     Start,
     System,
     Sun,
@@ -21,6 +22,7 @@ pub enum Icon {
     Calendar,
     Search,
     ChevronRight,
+    Leave,
 }
 
 impl Icon {
@@ -33,6 +35,9 @@ impl Icon {
                 "M4 1.5h8a1 1 0 0 1 1 1v11a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1v-11a1 1 0 0 1 1-1ZM5.5 4.5h5M5.5 8h.01M8 8h.01M10.5 8h.01M5.5 11h.01M8 11h.01M10.5 11h.01"
             }
             Self::Key => "M5.5 7.5a3 3 0 1 0 0 6 3 3 0 0 0 0-6ZM7.6 8.4 13.5 2.5M10.5 5.5l2 2",
+            Self::Settings => {
+                "M2 4.5h7M13 4.5h1M2 11.5h1M7 11.5h7M11 2.5a2 2 0 1 0 0 4 2 2 0 0 0 0-4ZM5 9.5a2 2 0 1 0 0 4 2 2 0 0 0 0-4Z"
+            }
             Self::Start => "M3 2.5v11M3 3h8.5l-1.8 3 1.8 3H3",
             Self::System => "M2 3h12v8H2ZM6 13.5h4M8 11v2.5",
             Self::Sun => {
@@ -47,6 +52,7 @@ impl Icon {
             Self::Calendar => "M2.5 3.5h11v10h-11ZM2.5 6.5h11M5.5 2v2.5M10.5 2v2.5",
             Self::Search => "M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9ZM10.3 10.3l3.4 3.4",
             Self::ChevronRight => "M6 3.5 10.5 8 6 12.5",
+            Self::Leave => "M6 2.5H3v11h3M6.5 8h7M10.5 4.8 13.7 8l-3.2 3.2",
         }
     }
 }

@@ -2,12 +2,13 @@
 //! gives up, and at the end `usage` with what the turn cost.
 
 use crate::capture::chat::{ChatEvent, ChatReader, ChatRequest, refusal};
-use crate::capture::gateway::CALL_ID;
+use crate::capture::gateway::{CALL_ID, Caller};
 use crate::domain::cost::{price_record, saved_by_cache};
 use crate::domain::money::{NanoUsd, format_cost};
 use crate::domain::price::PriceBook;
 use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{PricingState, UsageRecord};
+use crate::http::auth::Principal;
 use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
 use crate::http::state::AppState;
@@ -56,6 +57,7 @@ struct Turn {
 
 pub async fn send(
     State(state): State<AppState>,
+    principal: Principal,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let request = ChatRequest::parse(&body)?;
@@ -63,7 +65,9 @@ pub async fn send(
         return Err(ApiError::NoProviderKey);
     }
     let (listener, recorded) = oneshot::channel();
-    let answer = state.gateway.chat(state.clock.now_ms(), request.to_provider(), request.context(), listener).await;
+    let caller = Caller { user_id: principal.user_id(), api_key_id: principal.api_key_id().map(str::to_owned) };
+    let (now_ms, body, context) = (state.clock.now_ms(), request.to_provider(), request.context());
+    let answer = state.gateway.chat(now_ms, caller, body, context, listener).await;
     let status = answer.status();
     let call_id = answer.headers().get(CALL_ID).and_then(|id| id.to_str().ok()).unwrap_or_default().into();
     if !status.is_success() {
