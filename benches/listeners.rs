@@ -19,6 +19,7 @@ use tollbridge::capture::gateway::{Gateway, GatewayLimits, GatewayOptions};
 use tollbridge::capture::import::job::ImportJobs;
 use tollbridge::config::Config;
 use tollbridge::domain::price::PriceBook;
+use tollbridge::http::auth::Access;
 use tollbridge::http::connections::ConnectionLimits;
 use tollbridge::http::live::{Listeners, MAX_OF_ALL};
 use tollbridge::http::state::{AppState, Clock, open_notifier, open_recorder};
@@ -148,6 +149,7 @@ async fn serve(folder: &Path) {
         gateway: Gateway::new(options, ledger.clone(), recorder.clone()).unwrap(),
         ledger,
         recorder,
+        access: Access::default(),
         notifier: open_notifier(&config).unwrap(),
         listeners: Listeners::allowing(MAX_OF_ALL),
         connection_limits: ConnectionLimits { connections: MAX_OF_ALL + 10, ..ConnectionLimits::default() },

@@ -2,6 +2,8 @@
 //! through `server_fns`, whose bodies alone touch the server side. Server and browser render the same HTML.
 
 pub mod charts;
+#[cfg(feature = "ssr")]
+pub mod door;
 pub mod format;
 pub mod kit;
 pub mod pages;

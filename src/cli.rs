@@ -11,6 +11,7 @@ mod keys;
 mod prices;
 mod restore;
 mod serve;
+mod users;
 
 use crate::config::{Config, ConfigError, LogFormat};
 use crate::domain::price::PriceBook;
@@ -48,6 +49,9 @@ enum Command {
     /// Make, list and revoke the keys that clients show.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Say who may use the dashboard: passwords, invitations, roles.
+    #[command(subcommand)]
+    Users(users::UsersCommand),
     /// Copy the ledger into one file, also while the server runs.
     Backup(backup::BackupArgs),
     /// Put a backup in the ledger's place.
@@ -100,6 +104,7 @@ async fn run(command: Command, config: Config) -> Result<ExitCode, CommandError>
         Command::Import(command) => import::run(command, &config).await?,
         Command::Demo(args) => demo::run(&args, &config).await?,
         Command::Keys(command) => keys::run(command, &config).await?,
+        Command::Users(command) => users::run(command, &config).await?,
         Command::Backup(args) => return backup::run(&args, &config).await,
         Command::Restore(args) => return restore::run(&args, &config).await,
         Command::Doctor(args) => return Ok(doctor::run(&args, &config).await),

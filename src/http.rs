@@ -30,7 +30,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
     state: AppState,
 ) -> io::Result<()> {
-    let hosts = AllowedHosts::of_loopback(listener.local_addr()?.port());
+    let hosts = AllowedHosts::of_loopback(listener.local_addr()?.port()).and(state.access.public_url());
     let grace = Duration::from_secs(state.config.settings.server.stop_grace_s);
     let (ledger, recorder, listeners) = (state.ledger.clone(), state.recorder.clone(), state.listeners.clone());
     let limits = state.connection_limits;

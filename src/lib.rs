@@ -53,7 +53,7 @@
 //!    `a_ledger_that_is_gone_changes_nothing_for_the_client`,
 //!    `a_disk_that_takes_nothing_more_holds_up_no_call_and_what_is_lost_is_counted`.
 //! 6. **Every query is scoped** to a user, or to everyone by choice, by a parameter that cannot be left out:
-//!    `every_question_names_whose_usage_it_is`, `the_same_key_of_two_users_is_two_calls`,
+//!    `every_question_names_whose_usage_it_is`, `no_handler_takes_everybody_for_the_owner`, `the_same_key_of_two_users_is_two_calls`,
 //!    `an_event_comes_back_as_it_went_in`.
 //! 7. **Time is UTC milliseconds in the ledger**; days and months are cut in an IANA zone at the edge, exactly, and nothing
 //!    is ever reset: `all_zones_begin_their_days_on_quarter_hours_since_1980`,

@@ -97,6 +97,16 @@ fn every_question_names_whose_usage_it_is() {
     assert!(questions >= 6, "found {questions}");
 }
 
+/// Who acts is worked out in one place; what answers a request is told.
+#[test]
+fn no_handler_takes_everybody_for_the_owner() {
+    let handlers = code_lines().into_iter().filter(|(path, _, text)| {
+        ["http", "app", "capture/gateway"].iter().any(|room| is_in(path, room)) && text.contains("UserId::owner()")
+    });
+    let places: Vec<PathBuf> = handlers.map(|(path, _, _)| path).collect();
+    assert_eq!(places, [Path::new("http/auth/principal.rs")]);
+}
+
 /// Names of tests in the documentation would go stale silently. A word of four parts or more in back quotes is one.
 #[test]
 fn every_test_that_is_named_exists() {

@@ -8,4 +8,5 @@ pub mod chat;
 pub mod keys;
 pub mod not_found;
 pub mod overview;
+pub mod settings;
 pub mod start;

@@ -9,6 +9,7 @@ use crate::app::pages::chat::Chat;
 use crate::app::pages::keys::Keys;
 use crate::app::pages::not_found::NotFound;
 use crate::app::pages::overview::Overview;
+use crate::app::pages::settings::Settings;
 use crate::app::pages::start::Start;
 use crate::app::shell::Frame;
 use leptos::prelude::*;
@@ -34,6 +35,7 @@ pub const NAV: &[NavEntry] = &[
     NavEntry { href: "/calculator", label: "Calculator", icon: Icon::Calculator, aliases: &[] },
     NavEntry { href: "/chat", label: "Chat", icon: Icon::Chat, aliases: &[] },
     NavEntry { href: "/keys", label: "Keys", icon: Icon::Key, aliases: &[] },
+    NavEntry { href: "/settings", label: "Settings", icon: Icon::Settings, aliases: &[] },
     NavEntry { href: "/start", label: "Get started", icon: Icon::Start, aliases: &[] },
 ];
 
@@ -58,6 +60,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/calculator") view={Lazy::<CalculatorRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/chat") view={Lazy::<ChatRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/keys") view={Lazy::<KeysRoute>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/settings") view={Lazy::<SettingsRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/start") view={Lazy::<StartRoute>::new()} ssr=SsrMode::Async/>
                 </FlatRoutes>
             </Frame>
@@ -89,4 +92,5 @@ lazy_page!(CalculatorRoute, Calculator);
 lazy_page!(ChannelsRoute, Channels);
 lazy_page!(ChatRoute, Chat);
 lazy_page!(KeysRoute, Keys);
+lazy_page!(SettingsRoute, Settings);
 lazy_page!(StartRoute, Start);

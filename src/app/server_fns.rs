@@ -1,4 +1,4 @@
-//! The dashboard's own server functions: what a page asks for, under `/_fn`. Each body authorises, asks the ledger and
+//! The dashboard's own server functions: what a page asks for, under `/_fn`. Each body asks who acts (`principal`), asks the ledger and
 //! maps the error; nothing is worked out here.
 
 pub mod alerts;
@@ -13,5 +13,8 @@ pub mod error;
 mod form;
 pub mod keys;
 pub mod live;
+pub mod people;
+#[cfg(feature = "ssr")]
+mod principal;
 pub mod report;
 pub mod start;

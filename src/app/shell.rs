@@ -3,7 +3,7 @@
 use crate::app::kit::icon::{BrandMark, Icon, IconView};
 use crate::app::routes::{IN_BAR, NAV, NavEntry};
 #[cfg(feature = "ssr")]
-use crate::app::{routes::App, state::theme};
+use crate::app::{routes::App, state::theme, state::visitor};
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
@@ -15,7 +15,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     let stylesheet = format!("/{}/{}.css", options.site_pkg_dir, options.output_name);
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-theme=theme::of_request().name()>
+        <html lang="en" data-theme=theme::of_request().name() data-session=visitor::of_request().0>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover"/>
@@ -56,6 +56,7 @@ pub fn Frame(children: Children) -> impl IntoView {
                 </nav>
                 <div class="rail-foot">
                     <ThemeSwitch/>
+                    <LogOut/>
                     <button type="button" class="icon-button" data-opens="shortcuts" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)">
                         "?"
                     </button>
@@ -99,6 +100,16 @@ fn ThemeSwitch() -> impl IntoView {
             {choice("light", "Light theme", Icon::Sun)}
             {choice("dark", "Dark theme", Icon::Moon)}
         </div>
+    }
+}
+
+/// The same HTML whoever looks: the style sheet hides it where `<html data-session>` names nobody.
+#[component]
+fn LogOut() -> impl IntoView {
+    view! {
+        <form class="logout" method="post" action="/logout">
+            <button class="icon-button" aria-label="Log out" title="Log out"><IconView icon=Icon::Leave/></button>
+        </form>
     }
 }
 

@@ -1,5 +1,5 @@
-//! The state of a view: its address, what a form holds, a conversation, and the theme that the browser asked for. Only
-//! address and theme outlive a page.
+//! The state of a view: its address, what a form holds, a conversation, the theme that the browser asked for, and who looks.
+//! Only address and theme outlive a page.
 
 pub mod address;
 pub mod alerts_address;
@@ -11,3 +11,5 @@ pub mod conversation;
 pub mod named_budget_form;
 #[cfg(feature = "ssr")]
 pub mod theme;
+#[cfg(feature = "ssr")]
+pub mod visitor;

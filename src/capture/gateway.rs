@@ -29,7 +29,7 @@ mod request_body;
 mod upstream;
 
 pub use client_end::{ClientEnd, Cut};
-pub use credential::ProviderKey;
+pub use credential::{Caller, ProviderKey};
 pub use error::GatewayError;
 pub use headers::CALL_ID;
 pub use refusal::Refusal;
@@ -49,7 +49,7 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Version, request,
 use batch::ResultsReader;
 use call::{Call, Ending, Origin, requested_model};
 use coding::Coding;
-use credential::{Caller, Credential};
+use credential::Credential;
 use endpoint::{Endpoint, Unknown, Watch};
 use hyper::body::Incoming;
 use meter::Meter;
@@ -139,9 +139,11 @@ impl Gateway {
     }
 
     /// Passes a request on to the provider, and its answer back. `now_ms` is the time of the call in UTC milliseconds.
-    pub async fn pass(&self, now_ms: i64, request: Request) -> Response<Body> {
+    /// `local_user` is who calls without a key, as long as nobody has made one and nobody has to log in; none where every
+    /// call needs one.
+    pub async fn pass(&self, now_ms: i64, local_user: Option<UserId>, request: Request) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
-        match self.admit(now_ms, &mut parts).await {
+        match self.admit(now_ms, local_user, &mut parts).await {
             Ok(admitted) if admitted.endpoint.watch == Watch::Call => {
                 let context = attribution::from_headers(&admitted.headers);
                 let origin = Origin { source: Source::Gateway, context, listener: None };
@@ -152,7 +154,12 @@ impl Gateway {
         }
     }
 
-    async fn admit(&self, now_ms: i64, parts: &mut request::Parts) -> Result<Admitted, GatewayError> {
+    async fn admit(
+        &self,
+        now_ms: i64,
+        local_user: Option<UserId>,
+        parts: &mut request::Parts,
+    ) -> Result<Admitted, GatewayError> {
         let endpoint = Endpoint::find(&parts.method, parts.uri.path()).map_err(|unknown| match unknown {
             Unknown::Path => GatewayError::UnknownPath,
             Unknown::Method => GatewayError::UnknownMethod,
@@ -161,7 +168,7 @@ impl Gateway {
             return Err(GatewayError::AmbiguousCredential(problem));
         }
         let mut headers = std::mem::take(&mut parts.headers);
-        let caller = self.caller(credential::take_our_key(&mut headers), now_ms).await?;
+        let caller = self.caller(credential::take_our_key(&mut headers), local_user, now_ms).await?;
         let credential = match credential::complete(&mut headers, self.0.options.provider_key.as_ref()) {
             // Asking whether anybody is there needs no key.
             Err(_) if parts.uri.path() == "/api/hello" => Credential::OfClient,
@@ -171,18 +178,22 @@ impl Gateway {
             return Err(GatewayError::TooLarge);
         }
         let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-        let base = format!("http://{host}");
+        let base = format!("{}://{host}", scheme_of(host));
         Ok(Admitted { endpoint, caller, credential, now_ms, base, headers })
     }
 
-    /// The owner of the key; as long as nobody has made one, whoever reaches this machine's own addresses is the owner.
-    async fn caller(&self, key: Option<String>, now_ms: i64) -> Result<Caller, GatewayError> {
+    async fn caller(
+        &self,
+        key: Option<String>,
+        local_user: Option<UserId>,
+        now_ms: i64,
+    ) -> Result<Caller, GatewayError> {
         let ledger = &self.0.ledger;
         let Some(key) = key else {
-            return match ledger.has_keys(now_ms).await.map_err(no_keys)? {
-                true => Err(GatewayError::KeyMissing),
-                false => Ok(Caller { user_id: UserId::owner(), api_key_id: None }),
-            };
+            let user_id = local_user.ok_or(GatewayError::KeyMissing)?;
+            let needs_key =
+                ledger.has_keys(now_ms).await.map_err(no_keys)? || ledger.needs_login(now_ms).await.map_err(no_keys)?;
+            return if needs_key { Err(GatewayError::KeyMissing) } else { Ok(Caller { user_id, api_key_id: None }) };
         };
         // Anything without a key's shape and checksum is refused before the database is asked.
         let text = KeyText::parse(&key).ok_or(GatewayError::KeyUnknown)?;
@@ -381,6 +392,12 @@ impl std::fmt::Display for Chain<'_> {
 fn no_keys(error: LedgerError) -> GatewayError {
     tracing::warn!(%error, "keys cannot be looked up");
     GatewayError::KeysUnavailable
+}
+
+/// How clients reach us by that name. Names that are not this machine's were let in as the public address, and that is https.
+fn scheme_of(host: &str) -> &'static str {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    if matches!(name, "127.0.0.1" | "[::1]") || name.eq_ignore_ascii_case("localhost") { "http" } else { "https" }
 }
 
 fn announced_length(headers: &HeaderMap) -> Option<u64> {

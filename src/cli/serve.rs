@@ -8,13 +8,14 @@ use crate::capture::import::job::ImportJobs;
 use crate::capture::recorder::Recorder;
 use crate::config::Config;
 use crate::http;
+use crate::http::auth::Access;
 use crate::http::connections::ConnectionLimits;
 use crate::http::live::Listeners;
 use crate::http::state::{AppState, Clock, open_notifier, open_recorder};
 use crate::ledger::Ledger;
 use crate::watch::Watch;
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,7 +29,6 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
         tracing::warn!("{warning}");
     }
     let address = config.leptos.site_addr;
-    refuse_other_machines(address)?;
     // The address first: if another server has it, the ledger is not even opened.
     let listener = TcpListener::bind(address).await.map_err(|error| {
         CommandError::Failed(format!("cannot listen on {address}: {error}. LEPTOS_SITE_ADDR chooses another address."))
@@ -42,6 +42,9 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
     let recorder = open_recorder(&config, &ledger, &prices, &clock).await?;
     // Known from the start, so that calls pass even if the database goes away before the first one.
     ledger.has_keys(clock.now_ms()).await?;
+    let has_password = ledger.needs_login(clock.now_ms()).await?;
+    let access = Access::new(bound, config.public_url()?);
+    let greeting = greeting(&access, bound, has_password, clock.now_ms());
     let gateway = gateway(&config, &ledger, &recorder)?;
     let notifier =
         open_notifier(&config).map_err(|error| CommandError::Failed(format!("TLS cannot be used: {error}")))?;
@@ -63,6 +66,7 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
         ledger,
         recorder,
         gateway,
+        access,
         notifier,
         listeners: Listeners::default(),
         connection_limits: limits,
@@ -72,7 +76,7 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
         imports: ImportJobs::default(),
         config: Arc::new(config),
     };
-    println!("Tollbridge is at http://{bound}");
+    println!("{greeting}");
     // Whoever started us may read this through a pipe. If it is closed, serving goes on.
     std::io::stdout().flush().ok();
     let house = tokio::spawn(house);
@@ -97,16 +101,31 @@ fn gateway(config: &Config, ledger: &Ledger, recorder: &Recorder) -> Result<Gate
     opened.map_err(|error| CommandError::Failed(format!("TLS cannot be used: {error}")))
 }
 
-/// Without accounts everyone who reaches the server is its owner, so only this machine may reach it.
-fn refuse_other_machines(address: SocketAddr) -> Result<(), CommandError> {
-    if address.ip().is_loopback() {
-        return Ok(());
+/// Where the dashboard is. On a server that others can reach and whose owner has no password nothing is served but the page
+/// where one is set: then it is the link to that.
+fn greeting(access: &Access, bound: SocketAddr, has_password: bool, now_ms: i64) -> String {
+    let base = match access.public_url() {
+        Some(url) => url.to_string(),
+        None => format!("http://{}", reachable(bound)),
+    };
+    if !access.is_exposed() || has_password {
+        return format!("Tollbridge is at {base}");
     }
-    Err(CommandError::Failed(format!(
-        "Tollbridge has no accounts yet, so it listens on this machine only: {address} is not a loopback address. \
-         Set site-addr (LEPTOS_SITE_ADDR) to 127.0.0.1:{}.",
-        address.port()
-    )))
+    let token = access.setup().open(now_ms);
+    format!(
+        "Other machines can reach Tollbridge here, and its owner has no password yet. Until one is set, nothing is served.\n\
+         Set it within 15 minutes, once, at {base}/setup?token={}\n\
+         or at any time with: tollbridge users set-password",
+        token.reveal()
+    )
+}
+
+/// An address to open in a browser: one that stands for all interfaces is reached through loopback.
+fn reachable(bound: SocketAddr) -> SocketAddr {
+    match bound.ip() {
+        ip if ip.is_unspecified() => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), bound.port()),
+        _ => bound,
+    }
 }
 
 /// A client's connection is one open file, and one more while it waits for the provider. Says so where the system allows
@@ -138,6 +157,9 @@ fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, CommandErr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::PublicUrl;
+
+    const NOW_MS: i64 = 1_795_512_600_000;
 
     #[test]
     fn too_few_open_files_are_told_with_what_is_needed() {
@@ -148,13 +170,24 @@ mod tests {
     }
 
     #[test]
-    fn only_loopback_addresses_are_served() {
-        for ours in ["127.0.0.1:3000", "127.9.9.9:1", "[::1]:3000"] {
-            assert!(refuse_other_machines(ours.parse().unwrap()).is_ok(), "{ours}");
+    fn a_server_that_others_can_reach_asks_for_a_password_first() {
+        let public = PublicUrl::parse("https://tolls.example.org").unwrap();
+        for (bound, public_url, link) in [
+            ("0.0.0.0:3000", None, "http://127.0.0.1:3000/setup?token="),
+            ("[::]:3000", None, "http://127.0.0.1:3000/setup?token="),
+            ("127.0.0.1:3000", Some(public.clone()), "https://tolls.example.org/setup?token="),
+        ] {
+            let bound: SocketAddr = bound.parse().unwrap();
+            let access = Access::new(bound, public_url);
+            let told = greeting(&access, bound, false, NOW_MS);
+            assert!(told.contains(link) && told.contains("tollbridge users set-password"), "{told}");
+            let told = greeting(&access, bound, true, NOW_MS);
+            assert!(told.starts_with("Tollbridge is at http") && !told.contains("token"), "{told}");
         }
-        for open in ["0.0.0.0:3000", "[::]:3000", "192.168.1.5:3000", "[::ffff:10.0.0.1]:3000"] {
-            let sentence = refuse_other_machines(open.parse().unwrap()).unwrap_err().to_string();
-            assert!(sentence.contains("loopback"), "{sentence}");
+        for local in ["127.0.0.1:3000", "127.9.9.9:1", "[::1]:3000"] {
+            let bound: SocketAddr = local.parse().unwrap();
+            let told = greeting(&Access::new(bound, None), bound, false, NOW_MS);
+            assert_eq!(told, format!("Tollbridge is at http://{local}"));
         }
     }
 }

@@ -14,7 +14,7 @@ use std::str::FromStr;
 pub struct UserId(pub String);
 
 impl UserId {
-    /// The one user of a server without accounts.
+    /// Who is there from the start: the account that stays, and whoever is on this machine while no login is needed.
     pub fn owner() -> Self {
         Self("owner".into())
     }

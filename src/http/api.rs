@@ -13,7 +13,6 @@ pub mod usage;
 use super::error::ApiError;
 use crate::capture::ingest::FieldError;
 use crate::domain::query::QueryError;
-use crate::domain::usage::{Scope, UserId};
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 
@@ -58,13 +57,4 @@ impl From<FieldError> for ApiError {
             _ => Self::invalid(error.field, error.message),
         }
     }
-}
-
-/// Whose usage the API is about: until accounts exist, the one owner's.
-fn current_user() -> UserId {
-    UserId::owner()
-}
-
-pub(super) fn current_scope() -> Scope {
-    Scope::User(current_user())
 }

@@ -1,51 +1,70 @@
-//! Who calls: the owner of a key, or, as long as nobody has made a key, whoever is on this machine.
+//! Who may do what. The gate works out who acts, once for each request ([`Principal`]); people get past it with a session,
+//! which `login`, `setup` and `join` open, and programs with a key. Accounts, sessions and keys are the ledger's.
+//!
+//! **Local mode**: while the owner has no password and nobody but this machine can reach the server, whoever does is the
+//! owner. The Host and origin checks (`guard`) keep other sites' pages out of that.
 
-use super::error::ApiError;
-use super::state::AppState;
-use crate::domain::api_key::{KeyScope, KeyText};
+mod form;
+pub mod gate;
+pub mod join;
+mod key_header;
+pub mod login;
+pub mod login_limits;
+pub mod password;
+pub mod principal;
+mod session_cookie;
+pub mod setup;
+
+pub use principal::Principal;
+
+use self::login_limits::LoginLimits;
+use self::setup::SetupLink;
+use crate::config::PublicUrl;
 use crate::domain::usage::UserId;
-use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderName};
+use std::net::SocketAddr;
 
-/// Where a key may stand. Clients whose `Authorization` is for the provider use the last one.
-const KEY_HEADERS: [HeaderName; 3] =
-    [AUTHORIZATION, HeaderName::from_static("x-api-key"), HeaderName::from_static("x-tollbridge-key")];
+/// What a proxy adds. Some rewrite `Host` to this machine's name, so that alone does not tell who is local.
+const PROXY_HEADERS: [HeaderName; 3] = [
+    HeaderName::from_static("forwarded"),
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-real-ip"),
+];
 
-/// Whose usage a request is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
-    pub user_id: UserId,
-    /// The key that it shows, if any.
-    pub api_key_id: Option<String>,
+/// What this server decides about access beside the ledger: where it can be reached from, how often anybody may try to log
+/// in, and the set-up link. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    is_exposed: bool,
+    public_url: Option<PublicUrl>,
+    limits: LoginLimits,
+    setup: SetupLink,
 }
 
-/// The caller, if it may do what `scope` allows.
-pub async fn caller_with(scope: KeyScope, state: &AppState, headers: &HeaderMap) -> Result<Caller, ApiError> {
-    let now_ms = state.clock.now_ms();
-    let Some(text) = shown_key(headers)? else {
-        return match state.ledger.has_keys(now_ms).await? {
-            true => Err(ApiError::NoKey),
-            false => Ok(Caller { user_id: UserId::owner(), api_key_id: None }),
-        };
-    };
-    let key = state.ledger.authenticate(&text, now_ms).await?.ok_or(ApiError::NoKey)?;
-    if !key.allows(scope) {
-        return Err(ApiError::KeyLacksScope { scope });
+impl Access {
+    /// Of a server that listens on `bound`.
+    pub fn new(bound: SocketAddr, public_url: Option<PublicUrl>) -> Self {
+        let is_exposed = public_url.is_some() || !bound.ip().is_loopback();
+        Self { is_exposed, public_url, ..Self::default() }
     }
-    Ok(Caller { user_id: key.user_id, api_key_id: Some(key.id) })
-}
 
-/// The key that the request shows. Anything else where a key belongs is refused before the database is asked.
-fn shown_key(headers: &HeaderMap) -> Result<Option<KeyText>, ApiError> {
-    let mut shown = KEY_HEADERS.into_iter().flat_map(|name| headers.get_all(name));
-    let Some(value) = shown.next() else { return Ok(None) };
-    if shown.next().is_some() {
-        return Err(ApiError::NoKey);
+    /// Whether others than this machine can reach the server. Then there is no local mode.
+    pub fn is_exposed(&self) -> bool {
+        self.is_exposed
     }
-    let text = value.to_str().map_err(|_| ApiError::NoKey)?;
-    let text = match text.split_once(' ') {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim(),
-        _ => text,
-    };
-    KeyText::parse(text).map(Some).ok_or(ApiError::NoKey)
+
+    pub fn public_url(&self) -> Option<&PublicUrl> {
+        self.public_url.as_ref()
+    }
+
+    /// The link with which the owner's first password is set.
+    pub fn setup(&self) -> &SetupLink {
+        &self.setup
+    }
+
+    /// Who somebody is that shows nothing, as long as nobody has to log in; none if they come from elsewhere.
+    pub fn local_user(&self, headers: &HeaderMap) -> Option<UserId> {
+        let is_local = !self.is_exposed && !PROXY_HEADERS.iter().any(|name| headers.contains_key(name));
+        is_local.then(|| Principal::LocalOwner.user_id())
+    }
 }

@@ -12,6 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,6 +41,10 @@ pub struct ConnectionLimits {
     /// The client, while it takes nothing of what there is for it.
     pub client_stall: Duration,
 }
+
+/// The other end of the connection that a request came on: a client, or the proxy before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerAddress(pub IpAddr);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -121,11 +126,15 @@ async fn serve_connection(
     // Pieces of a stream are small and must not wait to be sent together.
     stream.set_nodelay(true).ok();
     let client = ClientEnd::default();
+    let peer = stream.peer_addr().ok().map(|address| PeerAddress(address.ip().to_canonical()));
     let has_asked = AtomicBool::new(false);
     let router = TowerToHyperService::new(router);
     let service = service_fn(|mut request: hyper::Request<hyper::body::Incoming>| {
         has_asked.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(client.clone());
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
         router.call(request)
     });
     let io = TokioIo::new(WatchedStream::new(stream, limits.client_stall, client.clone()));

@@ -1,7 +1,8 @@
-//! Who may send what: the Host check against DNS rebinding and the origin check against forged requests. Until
-//! accounts exist, these two and the loopback address are what keeps other people's web pages out.
+//! Where a request comes from: the Host check against DNS rebinding and the origin check against forged requests. As long
+//! as nobody has to log in, these two and the loopback address are what keeps other people's web pages out.
 
 use super::error::ApiError;
+use crate::config::PublicUrl;
 use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN, VARY};
 use axum::http::{HeaderMap, HeaderValue, Method};
@@ -22,6 +23,13 @@ pub enum Strictness {
     Program,
 }
 
+/// What `check_origin` goes by.
+#[derive(Clone, Debug)]
+pub struct OriginRule {
+    pub strictness: Strictness,
+    pub public_url: Option<PublicUrl>,
+}
+
 impl AllowedHosts {
     /// The names of the loopback interface at `port`.
     pub fn of_loopback(port: u16) -> Self {
@@ -30,6 +38,13 @@ impl AllowedHosts {
         // Browsers leave the port out where it is HTTP's own.
         let without_port = names.iter().filter(|_| port == 80).map(|name| (*name).to_owned());
         Self(with_port.chain(without_port).collect())
+    }
+
+    /// And the public address's, if there is one.
+    #[must_use]
+    pub fn and(self, public_url: Option<&PublicUrl>) -> Self {
+        let public = public_url.map(|url| url.authority().to_owned());
+        Self(self.0.iter().cloned().chain(public).collect())
     }
 
     fn contains(&self, host: &str) -> bool {
@@ -48,11 +63,11 @@ pub async fn check_host(State(hosts): State<AllowedHosts>, request: Request, nex
 
 /// Refuses an unsafe request that a page of another origin sent. Browsers set `Sec-Fetch-Site` and `Origin` themselves;
 /// a page cannot forge them.
-pub async fn check_origin(State(strictness): State<Strictness>, request: Request, next: Next) -> Response {
+pub async fn check_origin(State(rule): State<OriginRule>, request: Request, next: Next) -> Response {
     if is_safe(request.method()) {
         return next.run(request).await;
     }
-    let mut response = if comes_from_here(request.headers(), strictness) {
+    let mut response = if comes_from_here(request.headers(), rule.strictness, rule.public_url.as_ref()) {
         next.run(request).await
     } else {
         ApiError::CrossSite.into_response()
@@ -66,7 +81,7 @@ fn is_safe(method: &Method) -> bool {
 }
 
 /// Whether no page of another origin sent the request. What says nothing is believed where programs may send.
-pub(super) fn comes_from_here(headers: &HeaderMap, strictness: Strictness) -> bool {
+pub(super) fn comes_from_here(headers: &HeaderMap, strictness: Strictness, public_url: Option<&PublicUrl>) -> bool {
     if let Some(site) = headers.get("sec-fetch-site") {
         return site == "same-origin" || site == "none";
     }
@@ -74,9 +89,18 @@ pub(super) fn comes_from_here(headers: &HeaderMap, strictness: Strictness) -> bo
         // The Host was checked before, so an origin that equals it is ours.
         Some(origin) => {
             let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-            origin.to_str().is_ok_and(|origin| origin.eq_ignore_ascii_case(&format!("http://{host}")))
+            let ours = format!("{}://{host}", scheme_of(host, public_url));
+            origin.to_str().is_ok_and(|origin| origin.eq_ignore_ascii_case(&ours))
         }
         None => strictness == Strictness::Program,
+    }
+}
+
+/// How browsers reach that host: the public address is encrypted, this machine's own names are not.
+pub fn scheme_of(host: &str, public_url: Option<&PublicUrl>) -> &'static str {
+    match public_url {
+        Some(url) if url.authority().eq_ignore_ascii_case(host) => "https",
+        _ => "http",
     }
 }
 
@@ -128,9 +152,9 @@ mod tests {
             ("origin", "http://localhost:3000"),
         ]);
         let same_site = headers(&[("host", "localhost:3000"), ("sec-fetch-site", "same-site")]);
-        assert!(comes_from_here(&same, Strictness::Browser));
-        assert!(!comes_from_here(&cross, Strictness::Program));
-        assert!(!comes_from_here(&same_site, Strictness::Program));
+        assert!(comes_from_here(&same, Strictness::Browser, None));
+        assert!(!comes_from_here(&cross, Strictness::Program, None));
+        assert!(!comes_from_here(&same_site, Strictness::Program, None));
     }
 
     #[test]
@@ -143,14 +167,32 @@ mod tests {
             ("null", false),
         ] {
             let sent = headers(&[("host", "localhost:3000"), ("origin", origin)]);
-            assert_eq!(comes_from_here(&sent, Strictness::Program), is_ours, "{origin}");
+            assert_eq!(comes_from_here(&sent, Strictness::Program, None), is_ours, "{origin}");
+        }
+    }
+
+    #[test]
+    fn the_public_address_has_its_own_host_and_origin() {
+        let url = PublicUrl::parse("https://tolls.example.org").unwrap();
+        let hosts = AllowedHosts::of_loopback(3000).and(Some(&url));
+        assert!(hosts.contains("tolls.example.org") && hosts.contains("localhost:3000"));
+        assert!(!hosts.contains("tolls.example.org:3000"));
+        for (host, origin, is_ours) in [
+            ("tolls.example.org", "https://tolls.example.org", true),
+            ("tolls.example.org", "http://tolls.example.org", false),
+            ("tolls.example.org", "http://localhost:3000", false),
+            ("localhost:3000", "http://localhost:3000", true),
+            ("localhost:3000", "https://tolls.example.org", false),
+        ] {
+            let sent = headers(&[("host", host), ("origin", origin)]);
+            assert_eq!(comes_from_here(&sent, Strictness::Browser, Some(&url)), is_ours, "{host} {origin}");
         }
     }
 
     #[test]
     fn silence_is_for_programs_only() {
         let silent = headers(&[("host", "localhost:3000")]);
-        assert!(comes_from_here(&silent, Strictness::Program));
-        assert!(!comes_from_here(&silent, Strictness::Browser));
+        assert!(comes_from_here(&silent, Strictness::Program, None));
+        assert!(!comes_from_here(&silent, Strictness::Browser, None));
     }
 }

@@ -1,9 +1,10 @@
 //! The security headers of every answer, and how long a browser may keep it.
 
-use axum::extract::Request;
+use crate::config::PublicUrl;
+use axum::extract::{Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
@@ -31,14 +32,20 @@ const ASK_EACH_TIME: &str = "no-cache";
 /// Files whose version is part of their name.
 const KEEP_FOR_GOOD: &str = "public, max-age=31536000, immutable";
 
+/// Two years, as long as OWASP asks for. Browsers heed it over https alone, so it is for the public address.
+const ONLY_ENCRYPTED: &str = "max-age=63072000; includeSubDomains";
+
 /// Adds what an answer does not say for itself.
-pub async fn set_headers(request: Request, next: Next) -> Response {
+pub async fn set_headers(State(public_url): State<Option<PublicUrl>>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let mut response = next.run(request).await;
     let is_success = response.status().is_success() || response.status() == axum::http::StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
     for (name, value) in ON_EVERY_ANSWER {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if public_url.is_some() {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(ONLY_ENCRYPTED));
     }
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY_FOR_DATA));
     let kept = if is_success && !is_dynamic(headers) { caching_of(&path) } else { KEEP_NOTHING };
@@ -48,6 +55,10 @@ pub async fn set_headers(request: Request, next: Next) -> Response {
     }
     response
 }
+
+/// The content security policy of a plain form: no scripts at all.
+pub const POLICY_FOR_FORM_PAGE: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
+     base-uri 'none'; frame-ancestors 'none'";
 
 /// The content security policy of a page whose scripts carry `nonce`. No inline script or style without it, no eval but
 /// WebAssembly's, nothing from another host.

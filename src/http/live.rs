@@ -1,7 +1,7 @@
 //! `GET /api/live`: tells a page when its numbers have moved. It says `{"version": N}` and nothing of the numbers: the page
 //! asks for those as it always does. An event stream, at most one event a second.
 
-use super::api::current_scope;
+use super::auth::Principal;
 use super::error::ApiError;
 use super::guard::{Strictness, comes_from_here};
 use super::state::AppState;
@@ -88,13 +88,14 @@ impl Drop for Seat {
 
 pub async fn listen(
     State(state): State<AppState>,
+    principal: Principal,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     // Another site's page cannot read the stream, but it could take the seats.
-    if !comes_from_here(&headers, Strictness::Program) {
+    if !comes_from_here(&headers, Strictness::Program, state.access.public_url()) {
         return Err(ApiError::CrossSite);
     }
-    let scope = current_scope();
+    let scope = principal.scope();
     let listening = Listening {
         version: state.ledger.follow(&scope),
         dismissed: state.listeners.dismissed.subscribe(),

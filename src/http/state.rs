@@ -1,5 +1,6 @@
 //! What every handler and server function can reach, and the clock that tests can set.
 
+use super::auth::Access;
 use super::connections::ConnectionLimits;
 use super::live::Listeners;
 use crate::capture::gateway::Gateway;
@@ -28,6 +29,8 @@ pub struct AppState {
     pub gateway: Gateway,
     /// Sends alerts to channels.
     pub notifier: Notifier,
+    /// Who gets in, beside what the ledger says.
+    pub access: Access,
     pub leptos_options: LeptosOptions,
     /// The import that runs in the background, if one does.
     pub imports: ImportJobs,

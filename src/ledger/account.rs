@@ -42,18 +42,19 @@ impl Ledger {
         });
         end_sessions(&mut tx, user).await?;
         tx.commit().await?;
+        self.forget_needs_login();
         Ok(changed > 0)
+    }
+
+    /// The account with this login, as [`Account::check_login`] gives it.
+    pub async fn account(&self, login: &str) -> Result<Option<Account>, LedgerError> {
+        self.account_row(login).await?.map(Account::try_from).transpose()
     }
 
     /// The account whose login and password these are, if it may be used. Takes as long when there is none.
     pub async fn check_password(&self, login: &str, password: &str) -> Result<Option<Account>, LedgerError> {
-        let row: Option<AccountRow> = match Account::check_login(login) {
-            Ok(login) => with_reader!(&self.db, |pool| {
-                sqlx::query_as(concat!("select ", account_columns!(), " from account a where a.login = $1"))
-                    .bind(login)
-                    .fetch_optional(pool)
-                    .await?
-            }),
+        let row = match Account::check_login(login) {
+            Ok(login) => self.account_row(&login).await?,
             Err(_) => None,
         };
         let stored = row.as_ref().and_then(|row| row.password_hash.clone()).map(StoredPassword);
@@ -100,6 +101,40 @@ impl Ledger {
         tx.commit().await?;
         self.forget_keys_of(user);
         Ok(changed > 0)
+    }
+
+    /// Takes an account away for good, with its sessions, and ends its keys. Its usage stays, under an id that names nobody.
+    /// The owner stays. Says whether it could.
+    pub async fn delete_account(&self, user: &UserId, now_ms: i64) -> Result<bool, LedgerError> {
+        if *user == UserId::owner() {
+            return Ok(false);
+        }
+        let mut tx = self.db.begin().await?;
+        let deleted = with_tx!(&mut tx, |connection| {
+            sqlx::query("update api_key set revoked_at_ms = $1 where user_id = $2 and revoked_at_ms is null")
+                .bind(now_ms)
+                .bind(&user.0)
+                .execute(&mut *connection)
+                .await?;
+            sqlx::query("delete from account where user_id = $1")
+                .bind(&user.0)
+                .execute(connection)
+                .await?
+                .rows_affected()
+        });
+        end_sessions(&mut tx, user).await?;
+        tx.commit().await?;
+        self.forget_keys_of(user);
+        Ok(deleted > 0)
+    }
+
+    async fn account_row(&self, login: &str) -> Result<Option<AccountRow>, LedgerError> {
+        Ok(with_reader!(&self.db, |pool| {
+            sqlx::query_as(concat!("select ", account_columns!(), " from account a where a.login = $1"))
+                .bind(login)
+                .fetch_optional(pool)
+                .await?
+        }))
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) struct KeyCache(Arc<Mutex<Cached>>);
 struct Cached {
     keys: HashMap<KeyHash, Believed<ApiKey>>,
     has_any: Option<Believed<bool>>,
+    needs_login: Option<Believed<bool>>,
 }
 
 #[derive(Clone, Debug)]
@@ -173,6 +174,38 @@ impl Ledger {
             (Err(_), Some(believed)) => Ok(believed.what),
             (Err(error), None) => Err(error.into()),
         }
+    }
+
+    /// Whether the owner has a password, so that everybody has to log in. Another process may set the first one; it holds
+    /// here within a second. While the database does not answer, what was known before still is.
+    pub async fn needs_login(&self, now_ms: i64) -> Result<bool, LedgerError> {
+        let believed = self.key_cache.lock().needs_login.clone();
+        if let Some(believed) = &believed
+            && (believed.what || believed.is_fresh(now_ms))
+        {
+            // A password that is there can be changed, and never taken away.
+            return Ok(believed.what);
+        }
+        let counted: Result<i64, sqlx::Error> = with_reader!(&self.db, |pool| {
+            sqlx::query_scalar("select count(*) from account where user_id = $1 and password_hash is not null")
+                .bind(UserId::owner().0)
+                .fetch_one(pool)
+                .await
+        });
+        match (counted, believed) {
+            (Ok(count), _) => {
+                let needs_login = count > 0;
+                self.key_cache.lock().needs_login = Some(Believed { what: needs_login, since_ms: now_ms });
+                Ok(needs_login)
+            }
+            (Err(_), Some(believed)) => Ok(believed.what),
+            (Err(error), None) => Err(error.into()),
+        }
+    }
+
+    /// Asks the database again whether the owner has a password.
+    pub(super) fn forget_needs_login(&self) {
+        self.key_cache.lock().needs_login = None;
     }
 
     /// Asks the database again for every key of a user whose account has changed.

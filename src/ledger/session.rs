@@ -39,26 +39,19 @@ impl Ledger {
         Ok(token)
     }
 
-    /// Whose session it is, if it still holds and the account may be used.
+    /// Whose session it is, if it still holds and the account may be used. Asking is using it.
     pub async fn session_account(&self, token: &Token, now_ms: i64) -> Result<Option<Account>, LedgerError> {
-        let found: Option<SessionRow> = with_reader!(&self.db, |pool| {
-            sqlx::query_as(concat!(
-                "select s.last_seen_at_ms, ",
-                account_columns!(),
-                " from web_session s join account a on a.user_id = s.user_id where s.hash = $1 and \
-                 s.expires_at_ms > $2 and s.last_seen_at_ms > $3 and a.disabled_at_ms is null"
-            ))
-            .bind(token.stored_hash())
-            .bind(now_ms)
-            .bind(now_ms - IDLE_MS)
-            .fetch_optional(pool)
-            .await?
-        });
-        let Some(found) = found else { return Ok(None) };
+        let Some(found) = self.session_row(token, now_ms).await? else { return Ok(None) };
         if now_ms - found.last_seen_at_ms >= USE_NOTED_EVERY_MS {
             self.note_session_use(token, now_ms).await?;
         }
         Account::try_from(found.account).map(Some)
+    }
+
+    /// As [`Self::session_account`], for what a page does by itself: it keeps no session alive.
+    pub async fn peek_session(&self, token: &Token, now_ms: i64) -> Result<Option<Account>, LedgerError> {
+        let found = self.session_row(token, now_ms).await?;
+        found.map(|found| Account::try_from(found.account)).transpose()
     }
 
     /// Ends one session: logging out.
@@ -71,6 +64,22 @@ impl Ledger {
                 .await?;
         });
         tx.commit().await
+    }
+
+    async fn session_row(&self, token: &Token, now_ms: i64) -> Result<Option<SessionRow>, LedgerError> {
+        Ok(with_reader!(&self.db, |pool| {
+            sqlx::query_as(concat!(
+                "select s.last_seen_at_ms, ",
+                account_columns!(),
+                " from web_session s join account a on a.user_id = s.user_id where s.hash = $1 and \
+                 s.expires_at_ms > $2 and s.last_seen_at_ms > $3 and a.disabled_at_ms is null"
+            ))
+            .bind(token.stored_hash())
+            .bind(now_ms)
+            .bind(now_ms - IDLE_MS)
+            .fetch_optional(pool)
+            .await?
+        }))
     }
 
     async fn note_session_use(&self, token: &Token, now_ms: i64) -> Result<(), LedgerError> {

@@ -10,7 +10,7 @@ use std::fmt;
 pub struct Token(String);
 
 impl Token {
-    pub(super) fn random() -> Self {
+    pub fn random() -> Self {
         let bytes: [u8; 32] = rand::rng().random();
         Self(hex(&bytes))
     }
@@ -24,6 +24,11 @@ impl Token {
     /// The token itself: for its holder.
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+
+    /// Whether both are the same. Hashes are compared, so that the time it takes tells nothing.
+    pub fn is(&self, other: &Self) -> bool {
+        self.stored_hash() == other.stored_hash()
     }
 
     pub(super) fn stored_hash(&self) -> String {

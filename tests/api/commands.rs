@@ -114,11 +114,87 @@ fn serve_prints_its_address_answers_and_stops_in_order() {
 }
 
 #[test]
-fn other_machines_are_refused_with_a_sentence() {
+fn before_others_can_reach_it_the_owner_has_to_have_a_password() {
     let folder = tempfile::tempdir().unwrap();
-    let (output, text) = run(tollbridge(folder.path()).arg("serve").env("LEPTOS_SITE_ADDR", "0.0.0.0:0"));
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text.contains("not a loopback address"), "{text}");
+    let start = || {
+        let mut command = tollbridge(folder.path());
+        command.arg("serve").env("LEPTOS_SITE_ADDR", "0.0.0.0:0").stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut server = Running(command.spawn().unwrap());
+        let mut line = String::new();
+        let mut lines = BufReader::new(server.0.stdout.take().unwrap());
+        lines.read_line(&mut line).unwrap();
+        (server, lines, line)
+    };
+    let (server, mut lines, line) = start();
+    assert!(line.contains("its owner has no password yet"), "{line}");
+    let mut link = String::new();
+    lines.read_line(&mut link).unwrap();
+    let address = link.split("http://").nth(1).unwrap().split("/setup?token=").next().unwrap().to_owned();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    write!(stream, "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 303") && answer.contains("location: /login"), "{answer}");
+    drop(server);
+    set_password(folder.path(), "four words of mine\nfour words of mine\n");
+    let (_server, _, line) = start();
+    assert!(line.starts_with("Tollbridge is at http://127.0.0.1:"), "{line}");
+}
+
+#[test]
+fn a_public_address_without_encryption_is_refused_with_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let public = ("TOLLBRIDGE_SERVER__PUBLIC_URL", "http://tolls.example.org");
+    let (output, text) = run(tollbridge(folder.path()).arg("serve").env(public.0, public.1));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text.contains("[server] public_url: must begin with https://"), "{text}");
+}
+
+#[test]
+fn people_are_managed_on_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let users = |args: &[&str]| run(tollbridge(folder.path()).arg("users").args(args));
+    let (_, text) = users(&["list"]);
+    assert!(text.contains("owner") && text.contains("no password"), "{text}");
+    for (typed, problem) in [
+        ("four words of mine\nfour words of mind\n", "not typed the same twice"),
+        ("four words of mine\n", "not typed the same twice"),
+        ("short\nshort\n", "at least 15 characters"),
+    ] {
+        let output = type_password(folder.path(), typed);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && text.contains(problem), "{text}");
+    }
+    set_password(folder.path(), "four words of mine\nfour words of mine\n");
+    let (_, text) = users(&["list"]);
+    assert!(text.contains("owner") && !text.contains("no password"), "{text}");
+    let (output, text) = users(&["invite", "--role", "admin"]);
+    assert!(output.status.success(), "{text}");
+    let link = String::from_utf8_lossy(&output.stdout);
+    assert!(link.starts_with("http://127.0.0.1:3000/join?token=") && link.trim().len() == 97, "{link}");
+    for (args, problem) in [
+        (&["invite", "--role", "owner"][..], "there is one owner"),
+        (&["disable", "owner"], "the owner stays"),
+        (&["role", "owner", "member"], "the owner stays"),
+        (&["delete", "owner"], "the owner stays"),
+        (&["delete", "nobody"], "nobody logs in as \"nobody\""),
+    ] {
+        let (output, text) = users(args);
+        assert!(output.status.code() == Some(1) && text.contains(problem), "{args:?}: {text}");
+    }
+}
+
+fn set_password(data_dir: &Path, typed: &str) {
+    let output = type_password(data_dir, typed);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn type_password(data_dir: &Path, typed: &str) -> Output {
+    let mut command = tollbridge(data_dir);
+    command.args(["users", "set-password"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The web server from the outside: every route, guard and limit, against a ledger of its own in a temporary folder.
 
+mod access;
 mod alerts;
 mod analytics;
 mod attacks;
@@ -16,8 +17,11 @@ mod keys;
 mod lifecycle;
 mod limits;
 mod live;
+mod login;
 mod pages;
+mod people;
 mod prices;
 mod retention;
 mod server;
+mod settings;
 mod usage;

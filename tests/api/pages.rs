@@ -48,6 +48,7 @@ async fn every_page_is_there() {
         ("/budgets?edit=new", "A new budget"),
         ("/calculator", "Price book"),
         ("/keys", "No key works yet"),
+        ("/settings", "Nobody has to log in yet."),
         ("/start", "Post usage yourself"),
     ] {
         let answer = server.get(page).await;

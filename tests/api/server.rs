@@ -10,6 +10,7 @@ use tollbridge::capture::gateway::{Gateway, GatewayLimits, GatewayOptions};
 use tollbridge::capture::import::job::ImportJobs;
 use tollbridge::config::Config;
 use tollbridge::domain::price::PriceBook;
+use tollbridge::http::auth::Access;
 use tollbridge::http::connections::ConnectionLimits;
 use tollbridge::http::guard::AllowedHosts;
 use tollbridge::http::live::Listeners;
@@ -35,11 +36,18 @@ pub struct Answer {
 }
 
 impl TestServer {
+    /// On this machine, where nobody has to log in.
     pub async fn start() -> Self {
+        Self::start_with(Access::default()).await
+    }
+
+    pub async fn start_with(access: Access) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let text = include_str!("../../Leptos.toml").replace("time_zone = \"\"", "time_zone = \"UTC\"");
         let mut config = Config::from_text(&text, None, []).unwrap();
         config.settings.server.data_dir = folder.path().to_owned();
+        // Nobody is there.
+        config.settings.gateway.upstream_url = "http://127.0.0.1:9".into();
         let site_root = folder.path().join("site");
         std::fs::create_dir_all(site_root.join("pkg")).unwrap();
         std::fs::create_dir_all(site_root.join("vendor")).unwrap();
@@ -59,6 +67,7 @@ impl TestServer {
             gateway: Gateway::new(options, ledger.clone(), recorder.clone()).unwrap(),
             ledger,
             recorder,
+            access,
             listeners: Listeners::default(),
             connection_limits: ConnectionLimits::default(),
             prices,
@@ -67,11 +76,16 @@ impl TestServer {
             imports: ImportJobs::default(),
             config: Arc::new(config),
         };
-        Self { router: router(state.clone(), AllowedHosts::of_loopback(3000)), state, _folder: folder }
+        let hosts = AllowedHosts::of_loopback(3000).and(state.access.public_url());
+        Self { router: router(state.clone(), hosts), state, _folder: folder }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
         self.send(request(Method::GET, path, &[], Body::empty())).await
+    }
+
+    pub async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send(request(Method::GET, path, headers, Body::empty())).await
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
@@ -80,6 +94,19 @@ impl TestServer {
 
     pub async fn post_with(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
         self.send(request(Method::POST, path, headers, body.into())).await
+    }
+
+    /// The status of an answer that may never end.
+    pub async fn begin(&self, request: Request<Body>) -> StatusCode {
+        self.router.clone().oneshot(request).await.unwrap().status()
+    }
+
+    /// Where a form or a call of the server function of this name goes.
+    pub fn action_of_name(&self, name: &str) -> String {
+        let path = format!("/_fn/{name}");
+        let is_it = |found: &&str| found.trim_end_matches(|c: char| c.is_ascii_digit()) == path;
+        let found = leptos::server_fn::axum::server_fn_paths().map(|(path, _)| path).find(is_it);
+        found.unwrap_or_else(|| panic!("there is no server function {name}")).to_owned()
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {

@@ -16,6 +16,7 @@ use tollbridge::config::Config;
 use tollbridge::domain::period::Zone;
 use tollbridge::domain::price::PriceBook;
 use tollbridge::domain::usage::{Scope, UsageEvent};
+use tollbridge::http::auth::Access;
 use tollbridge::http::connections::ConnectionLimits;
 use tollbridge::http::live::Listeners;
 use tollbridge::http::state::{AppState, Clock, open_notifier};
@@ -91,6 +92,7 @@ impl GatewayServer {
             gateway: Gateway::new(options, ledger.clone(), recorder.clone()).unwrap(),
             ledger: ledger.clone(),
             recorder: recorder.clone(),
+            access: Access::default(),
             listeners: Listeners::default(),
             connection_limits: setup.connections,
             prices,
@@ -188,7 +190,10 @@ pub fn request(method: &str, path: &str, host: SocketAddr, headers: &[(&str, &st
     if !body.is_empty() {
         text.push_str(&format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()));
     }
-    if !headers.iter().any(|(name, _)| *name == "x-api-key" || *name == "authorization" || *name == "no-credential") {
+    let goes_to_provider = path.starts_with("/v1/") || path == "/api/hello";
+    let has_credential =
+        headers.iter().any(|(name, _)| matches!(*name, "x-api-key" | "authorization" | "no-credential"));
+    if goes_to_provider && !has_credential {
         text.push_str("x-api-key: sk-ant-of-the-client\r\n");
     }
     text.push_str("\r\n");

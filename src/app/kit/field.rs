@@ -24,10 +24,13 @@ pub fn TextField(
     /// Which keys a telephone offers: `decimal`, `numeric`, `text`.
     #[prop(default = "text")]
     inputmode: &'static str,
-    /// What the browser takes it for: `text`, `password`, `url`.
+    /// What the browser takes it for: `text`, `date`, `url`, or `password` for what nobody is to read.
     #[prop(default = "text")]
     input_type: &'static str,
-    #[prop(default = 200)] maxlength: u32,
+    #[prop(default = 256)] maxlength: u32,
+    /// What a browser may fill in.
+    #[prop(default = "off")]
+    autocomplete: &'static str,
     /// The id of a list of suggestions.
     #[prop(optional)]
     list: Option<&'static str>,
@@ -56,7 +59,7 @@ pub fn TextField(
                     list=list
                     placeholder=placeholder
                     maxlength=maxlength
-                    autocomplete=if input_type == "password" { "new-password" } else { "off" }
+                    autocomplete=autocomplete
                     spellcheck="false"
                     aria-label=spoken_label
                     aria-describedby=described_by

@@ -11,6 +11,7 @@ pub enum Icon {
     Calculator,
     Chat,
     Key,
+    Settings,
     Start,
     System,
     Sun,
@@ -26,6 +27,7 @@ pub enum Icon {
     More,
     Send,
     Stop,
+    Leave,
 }
 
 impl Icon {
@@ -42,6 +44,9 @@ impl Icon {
                 "M3.5 2.5h9a1 1 0 0 1 1 1v6.5a1 1 0 0 1-1 1H7.5L4.5 13.5V11h-1a1 1 0 0 1-1-1V3.5a1 1 0 0 1 1-1ZM5.5 5.5h5M5.5 8h3"
             }
             Self::Key => "M5.5 7.5a3 3 0 1 0 0 6 3 3 0 0 0 0-6ZM7.6 8.4 13.5 2.5M10.5 5.5l2 2",
+            Self::Settings => {
+                "M2 4.5h7M13 4.5h1M2 11.5h1M7 11.5h7M11 2.5a2 2 0 1 0 0 4 2 2 0 0 0 0-4ZM5 9.5a2 2 0 1 0 0 4 2 2 0 0 0 0-4Z"
+            }
             Self::Start => "M3 2.5v11M3 3h8.5l-1.8 3 1.8 3H3",
             Self::System => "M2 3h12v8H2ZM6 13.5h4M8 11v2.5",
             Self::Sun => {
@@ -59,6 +64,7 @@ impl Icon {
             Self::Send => "M8 13V3M4 7l4-4 4 4",
             Self::Stop => "M4.5 4.5h7v7h-7Z",
             Self::ChevronRight => "M6 3.5 10.5 8 6 12.5",
+            Self::Leave => "M6 2.5H3v11h3M6.5 8h7M10.5 4.8 13.7 8l-3.2 3.2",
         }
     }
 }

@@ -183,6 +183,8 @@ fn DemoBanner() -> impl IntoView {
 fn Failure(error: AppError) -> impl IntoView {
     let advice = match error {
         AppError::Invalid { .. } => ("This address asks for something unclear", ""),
+        AppError::LoggedOut => ("Your session is over", "Log in again to see the figures."),
+        AppError::Forbidden => ("These figures are not yours to see", ""),
         AppError::NotFound => ("There is nothing at this address", ""),
         AppError::Unavailable => ("The figures are out of reach", "What was recorded is safe. Try again in a moment."),
         AppError::Internal { .. } => (
@@ -190,12 +192,17 @@ fn Failure(error: AppError) -> impl IntoView {
             "What was recorded is safe. The server's log says more under this id.",
         ),
     };
+    let way_out = match error {
+        // The login is no page of the dashboard's own.
+        AppError::LoggedOut => view! { <a class="button" href="/login" rel="external">"Log in"</a> }.into_any(),
+        _ => view! { <a class="button" href="/">"Show the last 30 days"</a> }.into_any(),
+    };
     view! {
         <section class="blank-page" role="alert">
             <h2>{advice.0}</h2>
             <p class="quiet">{error.to_string()}</p>
             <p class="quiet">{advice.1}</p>
-            <a class="button" href="/">"Show the last 30 days"</a>
+            {way_out}
         </section>
     }
 }

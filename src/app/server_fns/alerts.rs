@@ -55,10 +55,9 @@ pub struct ShownContributor {
 pub async fn get_alerts(show: AlertShow, after: Option<String>) -> Result<AlertList, AppError> {
     use super::error::refuse;
     use crate::domain::period::{Zone, local_date};
-    use crate::domain::usage::UserId;
     use crate::ledger::AlertFilter;
     let state = expect_context::<crate::http::state::AppState>();
-    let user = UserId::owner();
+    let user = super::principal::principal()?.user_id();
     let budget = state.ledger.budget(&user).await.map_err(refuse)?;
     let zone = Zone::parse(&budget.time_zone).map_err(|error| refuse(error.into()))?;
     let (is_open, is_of_budget) = match show {
@@ -82,9 +81,9 @@ pub async fn get_alerts(show: AlertShow, after: Option<String>) -> Result<AlertL
 pub async fn acknowledge_alert(id: String, show: String) -> Result<(), AppError> {
     use super::error::{answer_with_status, refuse};
     use super::form::go_on_to;
-    use crate::domain::usage::UserId;
     let state = expect_context::<crate::http::state::AppState>();
-    let (user, now_ms) = (UserId::owner(), state.clock.now_ms());
+    let user = super::principal::principal()?.user_id();
+    let now_ms = state.clock.now_ms();
     let is_there = state.ledger.acknowledge_alert(&user, &id, &user, now_ms).await.map_err(refuse)?;
     if !is_there {
         answer_with_status(404);
@@ -101,9 +100,9 @@ pub async fn acknowledge_alert(id: String, show: String) -> Result<(), AppError>
 pub async fn mark_alert_normal(id: String, show: String) -> Result<(), AppError> {
     use super::error::{answer_with_status, refuse};
     use super::form::go_on_to;
-    use crate::domain::usage::UserId;
     let state = expect_context::<crate::http::state::AppState>();
-    let (user, now_ms) = (UserId::owner(), state.clock.now_ms());
+    let user = super::principal::principal()?.user_id();
+    let now_ms = state.clock.now_ms();
     let is_there = state.ledger.mark_alert_normal(&user, &id, &user, now_ms).await.map_err(refuse)?;
     if !is_there {
         answer_with_status(404);

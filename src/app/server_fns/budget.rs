@@ -19,17 +19,17 @@ pub struct BudgetDraft {
 /// When the ledger cannot be read.
 #[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_budget_draft(entered: Option<BudgetForm>) -> Result<BudgetDraft, AppError> {
-    use crate::domain::usage::UserId;
     let state = expect_context::<crate::http::state::AppState>();
+    let user = super::principal::principal()?.user_id();
     if let Some(form) = entered {
         let fault = form.parse().err();
         return Ok(BudgetDraft { form, fault });
     }
-    let budget = state.ledger.budget(&UserId::owner()).await.map_err(super::error::refuse)?;
+    let budget = state.ledger.budget(&user).await.map_err(super::error::refuse)?;
     Ok(BudgetDraft { form: BudgetForm::of(&budget), fault: None })
 }
 
-/// Sets the owner's budget. A plain form is sent back to its page, with what was entered if that could not be taken.
+/// Sets the user's budget. A plain form is sent back to its page, with what was entered if that could not be taken.
 ///
 /// # Errors
 /// [`AppError::Invalid`] names the field by its name in the form.
@@ -45,8 +45,8 @@ pub async fn save_budget(
     use super::error::{answer_with_status, refuse};
     use super::form::go_on_to;
     use crate::app::state::budget_form::SAVED_HREF;
-    use crate::domain::usage::UserId;
     let state = expect_context::<crate::http::state::AppState>();
+    let user = super::principal::principal()?.user_id();
     let form = BudgetForm { limit, thresholds: [threshold_1, threshold_2, threshold_3], time_zone, at_limit };
     let budget = match form.parse() {
         Ok(budget) => budget,
@@ -56,7 +56,7 @@ pub async fn save_budget(
             return Err(fault.into());
         }
     };
-    state.ledger.save_budget(&UserId::owner(), &budget, state.clock.now_ms()).await.map_err(refuse)?;
+    state.ledger.save_budget(&user, &budget, state.clock.now_ms()).await.map_err(refuse)?;
     go_on_to(SAVED_HREF);
     Ok(())
 }

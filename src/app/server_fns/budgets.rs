@@ -55,9 +55,9 @@ pub struct NamedBudgetDraft {
 pub async fn get_budgets() -> Result<Vec<ShownBudget>, AppError> {
     use super::error::refuse;
     use crate::domain::budget::hindsight_interval;
-    use crate::domain::usage::UserId;
     let state = expect_context::<crate::http::state::AppState>();
-    let (user, now_ms) = (UserId::owner(), state.clock.now_ms());
+    let user = super::principal::principal()?.user_id();
+    let now_ms = state.clock.now_ms();
     let keys = state.ledger.keys(&user).await.map_err(refuse)?;
     let mut shown = Vec::new();
     for budget in state.ledger.budgets(&user).await.map_err(refuse)? {
@@ -79,9 +79,10 @@ pub async fn get_named_budget_draft(
 ) -> Result<NamedBudgetDraft, AppError> {
     use super::error::{answer_with_status, refuse};
     use crate::domain::budget::DEFAULT_BUDGET;
-    use crate::domain::usage::{Scope, UserId};
+    use crate::domain::usage::Scope;
     let state = expect_context::<crate::http::state::AppState>();
-    let (user, now_ms) = (UserId::owner(), state.clock.now_ms());
+    let user = super::principal::principal()?.user_id();
+    let now_ms = state.clock.now_ms();
     let (form, fault) = match entered {
         Some(form) => {
             let fault = parse_reachable(&state, &form, &user, now_ms).await?.err();
@@ -135,9 +136,9 @@ pub async fn save_named_budget(
     use super::form::go_on_to;
     use crate::app::state::named_budget_form::CHANGED_HREF;
     use crate::domain::budget::{DEFAULT_BUDGET, NamedBudget};
-    use crate::domain::usage::UserId;
     let state = expect_context::<crate::http::state::AppState>();
-    let (user, now_ms) = (UserId::owner(), state.clock.now_ms());
+    let user = super::principal::principal()?.user_id();
+    let now_ms = state.clock.now_ms();
     let form = NamedBudgetForm {
         id: budget_id,
         name: budget_name,
@@ -184,9 +185,9 @@ pub async fn delete_budget(id: String) -> Result<(), AppError> {
     use super::form::go_on_to;
     use crate::app::state::named_budget_form::CHANGED_HREF;
     use crate::domain::budget::DEFAULT_BUDGET;
-    use crate::domain::usage::UserId;
     let state = expect_context::<crate::http::state::AppState>();
-    let is_deleted = id != DEFAULT_BUDGET && state.ledger.delete_budget(&UserId::owner(), &id).await.map_err(refuse)?;
+    let user = super::principal::principal()?.user_id();
+    let is_deleted = id != DEFAULT_BUDGET && state.ledger.delete_budget(&user, &id).await.map_err(refuse)?;
     if !is_deleted {
         answer_with_status(404);
     }

@@ -101,10 +101,9 @@ pub async fn get_quotes(address: CalculatorAddress) -> Result<Vec<ModelQuote>, A
 #[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_month_elsewhere(models: Vec<String>) -> Result<MonthElsewhere, AppError> {
     use crate::domain::query::UsageQuery;
-    use crate::domain::usage::{Scope, UserId};
     let state = expect_context::<crate::http::state::AppState>();
     let now_ms = state.clock.now_ms();
-    let scope = Scope::User(UserId::owner());
+    let scope = super::principal::principal()?.scope();
     let report = state.ledger.report(&scope, &UsageQuery::default(), now_ms).await.map_err(super::error::refuse)?;
     let summary = report.summary;
     let models = quote::bounded(models);
@@ -135,9 +134,8 @@ pub async fn get_price_cards(search: String, models: Vec<String>) -> Result<Pric
 /// When the ledger cannot be read.
 #[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_model_names() -> Result<Vec<String>, AppError> {
-    use crate::domain::usage::{Scope, UserId};
     let state = expect_context::<crate::http::state::AppState>();
-    let called = state.ledger.models(&Scope::User(UserId::owner())).await.map_err(super::error::refuse)?;
+    let called = state.ledger.models(&super::principal::principal()?.scope()).await.map_err(super::error::refuse)?;
     Ok(card::names(&state.prices, called, state.clock.now_ms()))
 }
 

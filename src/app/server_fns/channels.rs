@@ -71,9 +71,8 @@ pub async fn get_channels() -> Result<ChannelList, AppError> {
     use super::error::refuse;
     use crate::domain::delivery::Delivery;
     use crate::domain::period::{Zone, local_date};
-    use crate::domain::usage::UserId;
     let state = expect_context::<crate::http::state::AppState>();
-    let user = UserId::owner();
+    let user = super::principal::principal()?.user_id();
     let budget = state.ledger.budget(&user).await.map_err(refuse)?;
     let zone = Zone::parse(&budget.time_zone).map_err(|error| refuse(error.into()))?;
     let today = local_date(&zone, state.clock.now_ms());
@@ -110,8 +109,8 @@ pub async fn get_channels() -> Result<ChannelList, AppError> {
 #[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_channel_draft(wanted: WantedForm) -> Result<ChannelDraft, AppError> {
     use super::error::refuse;
-    use crate::domain::usage::UserId;
     let state = expect_context::<crate::http::state::AppState>();
+    let user = super::principal::principal()?.user_id();
     let zone = state.ledger.time_zone();
     let form = match wanted {
         WantedForm::Entered(form) => {
@@ -122,7 +121,7 @@ pub async fn get_channel_draft(wanted: WantedForm) -> Result<ChannelDraft, AppEr
             return Ok(ChannelDraft { form: *form, fault: Some(fault) });
         }
         WantedForm::Of(id) => {
-            let channel = state.ledger.channel(&UserId::owner(), &id).await.map_err(refuse)?;
+            let channel = state.ledger.channel(&user, &id).await.map_err(refuse)?;
             channel.map_or_else(|| ChannelForm::blank("slack", zone.name()), |channel| ChannelForm::of(&channel))
         }
         WantedForm::New(kind) => ChannelForm::blank(kind.name(), zone.name()),
@@ -145,10 +144,10 @@ pub async fn save_channel(
     use super::form::go_on_to;
     use crate::app::state::channel_form::SAVED_HREF;
     use crate::domain::channel::Target;
-    use crate::domain::usage::UserId;
     use crate::watch::notify::webhook::new_signing_secret;
     let state = expect_context::<crate::http::state::AppState>();
-    let (user, now_ms) = (UserId::owner(), state.clock.now_ms());
+    let user = super::principal::principal()?.user_id();
+    let now_ms = state.clock.now_ms();
     let input = form.to_input(&url, &password);
     let before = match form.id.as_str() {
         "" => None,
@@ -187,9 +186,9 @@ pub async fn save_channel(
 pub async fn test_channel(id: String) -> Result<(), AppError> {
     use super::error::{answer_with_status, refuse};
     use super::form::go_on_to;
-    use crate::domain::usage::UserId;
     let state = expect_context::<crate::http::state::AppState>();
-    let Some(channel) = state.ledger.channel(&UserId::owner(), &id).await.map_err(refuse)? else {
+    let user = super::principal::principal()?.user_id();
+    let Some(channel) = state.ledger.channel(&user, &id).await.map_err(refuse)? else {
         answer_with_status(404);
         return Err(AppError::NotFound);
     };
@@ -207,9 +206,9 @@ pub async fn switch_channel(id: String, is_enabled: bool) -> Result<(), AppError
     use super::error::{answer_with_status, refuse};
     use super::form::go_on_to;
     use crate::domain::channel::input::ChannelInput;
-    use crate::domain::usage::UserId;
     let state = expect_context::<crate::http::state::AppState>();
-    let Some(channel) = state.ledger.channel(&UserId::owner(), &id).await.map_err(refuse)? else {
+    let user = super::principal::principal()?.user_id();
+    let Some(channel) = state.ledger.channel(&user, &id).await.map_err(refuse)? else {
         answer_with_status(404);
         return Err(AppError::NotFound);
     };
@@ -228,9 +227,9 @@ pub async fn switch_channel(id: String, is_enabled: bool) -> Result<(), AppError
 pub async fn delete_channel(id: String) -> Result<(), AppError> {
     use super::error::{answer_with_status, refuse};
     use super::form::go_on_to;
-    use crate::domain::usage::UserId;
     let state = expect_context::<crate::http::state::AppState>();
-    let is_deleted = state.ledger.delete_channel(&UserId::owner(), &id).await.map_err(refuse)?;
+    let user = super::principal::principal()?.user_id();
+    let is_deleted = state.ledger.delete_channel(&user, &id).await.map_err(refuse)?;
     if !is_deleted {
         answer_with_status(404);
     }
@@ -245,10 +244,10 @@ pub async fn delete_channel(id: String) -> Result<(), AppError> {
 #[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn rotate_signing_secret(id: String) -> Result<String, AppError> {
     use super::error::{answer_with_status, refuse};
-    use crate::domain::usage::UserId;
     use crate::watch::notify::webhook::new_signing_secret;
     let state = expect_context::<crate::http::state::AppState>();
-    let channel = state.ledger.channel(&UserId::owner(), &id).await.map_err(refuse)?;
+    let user = super::principal::principal()?.user_id();
+    let channel = state.ledger.channel(&user, &id).await.map_err(refuse)?;
     let secret = new_signing_secret();
     let Some(channel) = channel.and_then(|channel| channel.with_signing_secret(secret.clone())) else {
         answer_with_status(404);
@@ -266,9 +265,9 @@ pub async fn rotate_signing_secret(id: String) -> Result<String, AppError> {
 pub async fn send_delivery_again(id: String) -> Result<(), AppError> {
     use super::error::{answer_with_status, refuse};
     use super::form::go_on_to;
-    use crate::domain::usage::UserId;
     let state = expect_context::<crate::http::state::AppState>();
-    let is_begun = state.ledger.send_again(&UserId::owner(), &id, state.clock.now_ms()).await.map_err(refuse)?;
+    let user = super::principal::principal()?.user_id();
+    let is_begun = state.ledger.send_again(&user, &id, state.clock.now_ms()).await.map_err(refuse)?;
     if !is_begun {
         answer_with_status(404);
     }

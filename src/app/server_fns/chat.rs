@@ -30,9 +30,9 @@ pub struct ChatModel {
 #[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_chat_set_up() -> Result<ChatSetUp, AppError> {
     use crate::capture::chat::{DEFAULT_MODEL, OFFERED_MODELS};
-    use crate::domain::usage::{Scope, UserId};
     let state = expect_context::<crate::http::state::AppState>();
-    let called = state.ledger.models(&Scope::User(UserId::owner())).await.map_err(super::error::refuse)?;
+    let principal = super::principal::principal()?;
+    let called = state.ledger.models(&principal.scope()).await.map_err(super::error::refuse)?;
     let called = called.into_iter().filter(|model| model.starts_with("claude-"));
     let mut names: Vec<String> = std::iter::once(DEFAULT_MODEL).chain(OFFERED_MODELS).map(String::from).collect();
     names.extend(called);
@@ -55,8 +55,8 @@ pub async fn get_chat_set_up() -> Result<ChatSetUp, AppError> {
 /// When the ledger cannot be read.
 #[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_turn_usage(call_id: String) -> Result<Option<TurnUsage>, AppError> {
-    use crate::domain::usage::{Scope, UserId};
     let state = expect_context::<crate::http::state::AppState>();
-    let event = state.ledger.event(&Scope::User(UserId::owner()), &call_id).await.map_err(super::error::refuse)?;
+    let principal = super::principal::principal()?;
+    let event = state.ledger.event(&principal.scope(), &call_id).await.map_err(super::error::refuse)?;
     Ok(event.map(|event| TurnUsage::of(&state.prices, &event.id, &event.record)))
 }

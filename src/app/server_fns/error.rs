@@ -11,6 +11,12 @@ pub enum AppError {
     /// The question is not understood: HTTP 400.
     #[error("{field}: {message}")]
     Invalid { field: String, message: String },
+    /// Nobody is logged in, or no longer: HTTP 401.
+    #[error("You are logged out.")]
+    LoggedOut,
+    /// HTTP 403.
+    #[error("This is for those who manage this Tollbridge.")]
+    Forbidden,
     /// HTTP 404.
     #[error("There is nothing here.")]
     NotFound,
@@ -26,6 +32,8 @@ impl AppError {
     pub fn status(&self) -> u16 {
         match self {
             Self::Invalid { .. } => 400,
+            Self::LoggedOut => 401,
+            Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::Unavailable => 503,
             Self::Internal { .. } => 500,

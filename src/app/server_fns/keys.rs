@@ -42,9 +42,8 @@ pub struct NewKey {
 pub async fn get_keys() -> Result<KeyList, AppError> {
     use super::error::refuse;
     use crate::domain::period::{Zone, local_date};
-    use crate::domain::usage::UserId;
     let state = expect_context::<crate::http::state::AppState>();
-    let user = UserId::owner();
+    let user = super::principal::principal()?.user_id();
     let budget = state.ledger.budget(&user).await.map_err(refuse)?;
     let zone = Zone::parse(&budget.time_zone).map_err(|error| refuse(error.into()))?;
     let today = local_date(&zone, state.clock.now_ms());
@@ -73,7 +72,7 @@ pub async fn create_key(
     #[server(default)] scopes: Vec<KeyScope>,
 ) -> Result<NewKey, AppError> {
     use super::error::{answer_with_status, refuse};
-    use crate::domain::usage::UserId;
+    let user = super::principal::principal()?.user_id();
     let invalid = |field: &str, message: &str| {
         answer_with_status(400);
         AppError::Invalid { field: field.into(), message: message.into() }
@@ -84,7 +83,7 @@ pub async fn create_key(
     }
     let state = expect_context::<crate::http::state::AppState>();
     let now_ms = state.clock.now_ms();
-    let created = state.ledger.create_key(&UserId::owner(), &name, &scopes, now_ms).await.map_err(refuse)?;
+    let created = state.ledger.create_key(&user, &name, &scopes, now_ms).await.map_err(refuse)?;
     Ok(NewKey { text: created.text.reveal().to_owned(), key: created.key })
 }
 
@@ -96,10 +95,10 @@ pub async fn create_key(
 pub async fn revoke_key(id: String) -> Result<(), AppError> {
     use super::error::{answer_with_status, refuse};
     use super::form::go_on_to;
-    use crate::domain::usage::UserId;
+    let user = super::principal::principal()?.user_id();
     let state = expect_context::<crate::http::state::AppState>();
     let now_ms = state.clock.now_ms();
-    let is_revoked = state.ledger.revoke_key(&UserId::owner(), &id, now_ms).await.map_err(refuse)?;
+    let is_revoked = state.ledger.revoke_key(&user, &id, now_ms).await.map_err(refuse)?;
     if !is_revoked {
         answer_with_status(404);
     }

@@ -8,9 +8,9 @@ use leptos::prelude::*;
 /// The version of the user's numbers. `/api/live` tells each later one.
 #[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_live_version() -> Result<u64, AppError> {
-    use crate::domain::usage::{Scope, UserId};
     let state = expect_context::<crate::http::state::AppState>();
-    Ok(*state.ledger.follow(&Scope::User(UserId::owner())).borrow())
+    let scope = super::principal::principal()?.scope();
+    Ok(*state.ledger.follow(&scope).borrow())
 }
 
 /// How the recorder is doing.

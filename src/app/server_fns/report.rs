@@ -23,9 +23,8 @@ pub struct LatestCall {
 /// [`AppError::Invalid`] names the part of the question that is wrong.
 #[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_report(query: UsageQuery) -> Result<UsageReport, AppError> {
-    use crate::domain::usage::{Scope, UserId};
     let state = expect_context::<crate::http::state::AppState>();
-    let scope = Scope::User(UserId::owner());
+    let scope = super::principal::principal()?.scope();
     state.ledger.report(&scope, &query, state.clock.now_ms()).await.map_err(super::error::refuse)
 }
 
@@ -35,9 +34,8 @@ pub async fn get_report(query: UsageQuery) -> Result<UsageReport, AppError> {
 /// As [`get_report`].
 #[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_heat_map(query: UsageQuery) -> Result<HeatMap, AppError> {
-    use crate::domain::usage::{Scope, UserId};
     let state = expect_context::<crate::http::state::AppState>();
-    let scope = Scope::User(UserId::owner());
+    let scope = super::principal::principal()?.scope();
     state.ledger.heat_map(&scope, &query, state.clock.now_ms()).await.map_err(super::error::refuse)
 }
 
@@ -49,14 +47,13 @@ pub async fn get_heat_map(query: UsageQuery) -> Result<HeatMap, AppError> {
 pub async fn get_latest_call(time_zone: Option<String>) -> Result<Option<LatestCall>, AppError> {
     use super::error::refuse;
     use crate::domain::period::{Zone, local_date};
-    use crate::domain::usage::{Scope, UserId};
     use crate::ledger::EventFilter;
     let state = expect_context::<crate::http::state::AppState>();
-    let owner = UserId::owner();
-    let budget = state.ledger.budget(&owner).await.map_err(refuse)?;
+    let principal = super::principal::principal()?;
+    let budget = state.ledger.budget(&principal.user_id()).await.map_err(refuse)?;
     let zone = Zone::parse(&time_zone.unwrap_or(budget.time_zone)).map_err(|error| refuse(error.into()))?;
     let newest = EventFilter { limit: 1, ..EventFilter::default() };
-    let page = state.ledger.events(&Scope::User(owner), &newest).await.map_err(refuse)?;
+    let page = state.ledger.events(&principal.scope(), &newest).await.map_err(refuse)?;
     Ok(page.events.first().map(|event| {
         let at_ms = event.record.occurred_at_ms;
         let today = local_date(&zone, state.clock.now_ms());

@@ -84,12 +84,12 @@ pub struct BrokenLogLine {
 pub async fn get_arrivals() -> Result<Arrivals, AppError> {
     use super::error::refuse;
     use crate::domain::period::{Zone, local_date};
-    use crate::domain::usage::{Scope, Source, UserId};
+    use crate::domain::usage::Source;
     let state = expect_context::<crate::http::state::AppState>();
-    let owner = UserId::owner();
-    let budget = state.ledger.budget(&owner).await.map_err(refuse)?;
+    let principal = super::principal::principal()?;
+    let budget = state.ledger.budget(&principal.user_id()).await.map_err(refuse)?;
     let zone = Zone::parse(&budget.time_zone).map_err(|error| refuse(error.into()))?;
-    let uses = state.ledger.first_use_by_source(&Scope::User(owner)).await.map_err(refuse)?;
+    let uses = state.ledger.first_use_by_source(&principal.scope()).await.map_err(refuse)?;
     let today = local_date(&zone, state.clock.now_ms());
     let arrival = |source: Source| {
         let one = uses.iter().find(|one| one.source == source)?;
@@ -106,13 +106,16 @@ pub async fn get_arrivals() -> Result<Arrivals, AppError> {
     })
 }
 
-/// The folders of Claude Code's logs on the server's machine.
+/// The folders of Claude Code's logs on the server's machine; none for who does not manage it.
 ///
 /// # Errors
 /// When they cannot be looked at.
 #[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_log_folders() -> Result<Vec<FoundFolder>, AppError> {
     use crate::capture::import::claude_code::measure_log_folder;
+    if !super::principal::principal()?.manages_server() {
+        return Ok(Vec::new());
+    }
     let measure = || log_folders().iter().map(|path| measure_log_folder(path)).collect::<Vec<_>>();
     let found = tokio::task::spawn_blocking(measure).await.map_err(|error| {
         tracing::error!(%error, "the log folders could not be measured");
@@ -130,19 +133,21 @@ pub async fn get_log_folders() -> Result<Vec<FoundFolder>, AppError> {
 /// None of its own.
 #[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_base_url() -> Result<String, AppError> {
-    // The Host header was checked before: it is one of this machine's names.
+    // The Host header was checked before: it is the public one or one of this machine's names.
+    let state = expect_context::<crate::http::state::AppState>();
     let parts = use_context::<axum::http::request::Parts>();
     let host = parts.as_ref().and_then(|parts| parts.headers.get(axum::http::header::HOST)?.to_str().ok());
-    Ok(format!("http://{}", host.unwrap_or("127.0.0.1:3000")))
+    let host = host.unwrap_or("127.0.0.1:3000");
+    Ok(format!("{}://{host}", crate::http::guard::scheme_of(host, state.access.public_url())))
 }
 
 /// Starts the import of all logs that were found, and returns at once. While one runs, that one goes on.
 ///
 /// # Errors
-/// [`AppError::NotFound`] where there are no logs.
+/// [`AppError::NotFound`] where there are no logs, [`AppError::Forbidden`] for who does not manage the server.
 #[server(prefix = "/_fn")]
 pub async fn start_import() -> Result<(), AppError> {
-    use crate::domain::usage::UserId;
+    let user = super::principal::manager()?.user_id();
     let state = expect_context::<crate::http::state::AppState>();
     let folders = log_folders();
     if folders.is_empty() {
@@ -151,7 +156,7 @@ pub async fn start_import() -> Result<(), AppError> {
         return Err(AppError::NotFound);
     }
     // Asked for twice, it runs once, which is all that was wanted.
-    state.imports.start_claude_code(state.ledger.clone(), state.prices.clone(), UserId::owner(), folders).ok();
+    state.imports.start_claude_code(state.ledger.clone(), state.prices.clone(), user, folders).ok();
     super::form::go_on_to("/start#import");
     Ok(())
 }
@@ -164,12 +169,12 @@ pub async fn start_import() -> Result<(), AppError> {
 pub async fn load_sample_data() -> Result<(), AppError> {
     use super::error::refuse;
     use crate::capture::demo::load_demo;
-    use crate::domain::usage::{Source, UserId};
+    use crate::domain::usage::Source;
     let state = expect_context::<crate::http::state::AppState>();
-    let (owner, now_ms) = (UserId::owner(), state.clock.now_ms());
-    state.ledger.remove_source(&owner, Source::Demo).await.map_err(refuse)?;
+    let (user, now_ms) = (super::principal::principal()?.user_id(), state.clock.now_ms());
+    state.ledger.remove_source(&user, Source::Demo).await.map_err(refuse)?;
     let zone = state.ledger.time_zone();
-    load_demo(&state.ledger, &state.prices, &owner, &zone, now_ms).await.map_err(refuse)?;
+    load_demo(&state.ledger, &state.prices, &user, &zone, now_ms).await.map_err(refuse)?;
     super::form::go_on_to("/start#sample");
     Ok(())
 }
@@ -180,9 +185,10 @@ pub async fn load_sample_data() -> Result<(), AppError> {
 /// When the ledger cannot be written.
 #[server(prefix = "/_fn")]
 pub async fn remove_sample_data() -> Result<(), AppError> {
-    use crate::domain::usage::{Source, UserId};
+    use crate::domain::usage::Source;
     let state = expect_context::<crate::http::state::AppState>();
-    state.ledger.remove_source(&UserId::owner(), Source::Demo).await.map_err(super::error::refuse)?;
+    let user = super::principal::principal()?.user_id();
+    state.ledger.remove_source(&user, Source::Demo).await.map_err(super::error::refuse)?;
     super::form::go_on_to("/start#sample");
     Ok(())
 }

@@ -103,7 +103,7 @@ fn MailFields(form: ChannelForm, at: FaultAt) -> impl IntoView {
         <Choices name="form[encryption]" legend="Encryption" choices=&ENCRYPTIONS chosen=form.encryption fault=at.run("encryption")/>
         <div class="form-row">
             <TextField name="form[username]" label="User name" value=form.username fault=at.run("username")/>
-            <TextField name="password" label="Password" input_type="password" value="" fault=at.run("password") hint=password_hint/>
+            <TextField name="password" label="Password" input_type="password" autocomplete="new-password" value="" fault=at.run("password") hint=password_hint/>
         </div>
     }
 }

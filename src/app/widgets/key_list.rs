@@ -12,7 +12,7 @@ pub fn KeyListCard(list: KeyList, revoke: ServerAction<RevokeKey>) -> impl IntoV
     let KeyList { keys, time_zone } = list;
     let (working, revoked): (Vec<ShownKey>, Vec<ShownKey>) = keys.into_iter().partition(|key| key.revoked.is_none());
     let none = working.is_empty().then(|| {
-        view! { <CardEmpty message="No key works yet. Until there is one, every program on this machine is let in without."/> }
+        view! { <CardEmpty message="No key works yet. While there is none and nobody has to log in, every program on this machine is let in without."/> }
     });
     let failure = move || {
         let error = revoke.value().get().and_then(Result::err)?;

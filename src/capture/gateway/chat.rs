@@ -4,7 +4,7 @@ use super::call::Origin;
 use super::credential::{self, Caller};
 use super::endpoint::Endpoint;
 use super::{Admitted, Gateway, GatewayError};
-use crate::domain::usage::{CallContext, Source, UsageRecord, UserId};
+use crate::domain::usage::{CallContext, Source, UsageRecord};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
@@ -20,17 +20,18 @@ impl Gateway {
         self.0.options.provider_key.is_some()
     }
 
-    /// Asks the provider with this server's key. `body` is a Messages request. The answer is the provider's; what was
+    /// Asks the provider with this server's key, for `caller`. `body` is a Messages request. The answer is the provider's; what was
     /// recorded of the call comes over `listener` when it has ended. Dropping the answer ends the call.
     pub async fn chat(
         &self,
         now_ms: i64,
+        caller: Caller,
         body: String,
         context: CallContext,
         listener: oneshot::Sender<Vec<UsageRecord>>,
     ) -> Response<Body> {
         let origin = Origin { source: Source::Chat, context, listener: Some(listener) };
-        match self.admit_chat(now_ms) {
+        match self.admit_chat(now_ms, caller) {
             Ok(admitted) => {
                 let (mut parts, body) = Request::new(Body::from(body)).into_parts();
                 parts.method = Method::POST;
@@ -41,13 +42,12 @@ impl Gateway {
         }
     }
 
-    fn admit_chat(&self, now_ms: i64) -> Result<Admitted, GatewayError> {
+    fn admit_chat(&self, now_ms: i64, caller: Caller) -> Result<Admitted, GatewayError> {
         let endpoint = Endpoint::find(&Method::POST, MESSAGES).map_err(|_| GatewayError::UnknownPath)?;
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(API_VERSION, HeaderValue::from_static("2023-06-01"));
         let credential = credential::complete(&mut headers, self.0.options.provider_key.as_ref())?;
-        let caller = Caller { user_id: UserId::owner(), api_key_id: None };
         Ok(Admitted { endpoint, caller, credential, now_ms, base: String::new(), headers })
     }
 }

@@ -1,11 +1,12 @@
 //! `GET /api/analytics/alerts`, newest first, page by page; `POST …/{id}/acknowledge` and `POST …/{id}/normal`.
 
-use super::{Params, current_user};
+use super::Params;
 use crate::domain::alert::{Alert, AlertKind, AlertSubject, Evidence};
 use crate::domain::anomaly::AnomalyRule;
 use crate::domain::budget::{AlertLevel, BudgetPeriod};
 use crate::domain::query::QueryError;
 use crate::domain::usage::UserId;
+use crate::http::auth::Principal;
 use crate::http::error::ApiError;
 use crate::http::state::AppState;
 use crate::ledger::AlertFilter;
@@ -48,9 +49,13 @@ enum SubjectAnswer {
     Anomaly { day: String, rule: AnomalyRule },
 }
 
-pub async fn list(State(state): State<AppState>, params: Params) -> Result<Json<AlertList>, ApiError> {
+pub async fn list(
+    State(state): State<AppState>,
+    principal: Principal,
+    params: Params,
+) -> Result<Json<AlertList>, ApiError> {
     let filter = filter(&params)?;
-    let page = state.ledger.alerts(&current_user(), &filter).await?;
+    let page = state.ledger.alerts(&principal.user_id(), &filter).await?;
     let next = page.next.map(|cursor| params.path_of_next("/api/analytics/alerts", &cursor));
     Ok(Json(AlertList { alerts: page.alerts.into_iter().map(AlertAnswer::from).collect(), next }))
 }
@@ -58,10 +63,11 @@ pub async fn list(State(state): State<AppState>, params: Params) -> Result<Json<
 /// Says that the alert was seen. Repeating it changes nothing: the first one counts.
 pub async fn acknowledge(
     State(state): State<AppState>,
+    principal: Principal,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<AlertAnswer>, ApiError> {
     let Path(id) = id.map_err(|_| ApiError::NotFound)?;
-    let user = current_user();
+    let user = principal.user_id();
     let is_there = state.ledger.acknowledge_alert(&user, &id, &user, state.clock.now_ms()).await?;
     answer(&state, &user, &id, is_there).await
 }
@@ -69,10 +75,11 @@ pub async fn acknowledge(
 /// Says that an anomaly was none. There is nothing to say so of a budget: its alerts are not found here.
 pub async fn mark_normal(
     State(state): State<AppState>,
+    principal: Principal,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<AlertAnswer>, ApiError> {
     let Path(id) = id.map_err(|_| ApiError::NotFound)?;
-    let user = current_user();
+    let user = principal.user_id();
     let is_there = state.ledger.mark_alert_normal(&user, &id, &user, state.clock.now_ms()).await?;
     answer(&state, &user, &id, is_there).await
 }

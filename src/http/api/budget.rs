@@ -1,8 +1,9 @@
 //! `GET` and `POST /api/analytics/budget`: the monthly budget and where the running month stands.
 
-use super::current_user;
 use crate::capture::ingest::{FieldError, object_with};
 use crate::domain::budget::{AtLimit, Budget, BudgetStatus};
+use crate::domain::usage::UserId;
+use crate::http::auth::Principal;
 use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
 use crate::http::state::AppState;
@@ -30,24 +31,26 @@ pub struct BudgetAnswer {
     status: BudgetStatus,
 }
 
-pub async fn show(State(state): State<AppState>) -> Result<Json<BudgetAnswer>, ApiError> {
-    let budget = state.ledger.budget(&current_user()).await?;
-    answer(&state, &budget).await
+pub async fn show(State(state): State<AppState>, principal: Principal) -> Result<Json<BudgetAnswer>, ApiError> {
+    let user = principal.user_id();
+    let budget = state.ledger.budget(&user).await?;
+    answer(&state, &user, &budget).await
 }
 
 /// Changes the fields that are given; the others stay as they are.
 pub async fn change(
     State(state): State<AppState>,
+    principal: Principal,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Json<BudgetAnswer>, ApiError> {
     let fields = object_with(&body, &FIELDS)?;
     if fields.is_empty() {
         return Err(ApiError::bad_request(format!("the body changes nothing; it may have {}", FIELDS.join(", "))));
     }
-    let user = current_user();
+    let user = principal.user_id();
     let budget = changed(&state.ledger.budget(&user).await?, fields)?;
     state.ledger.save_budget(&user, &budget, state.clock.now_ms()).await?;
-    answer(&state, &budget).await
+    answer(&state, &user, &budget).await
 }
 
 fn changed(current: &Budget, fields: &Map<String, Value>) -> Result<Budget, ApiError> {
@@ -74,8 +77,8 @@ fn whole(fields: &Map<String, Value>, name: &str) -> Result<Option<i64>, FieldEr
     value.as_i64().map(Some).ok_or_else(wrong)
 }
 
-async fn answer(state: &AppState, budget: &Budget) -> Result<Json<BudgetAnswer>, ApiError> {
-    let status = state.ledger.budget_status(&current_user(), state.clock.now_ms()).await?;
+async fn answer(state: &AppState, user: &UserId, budget: &Budget) -> Result<Json<BudgetAnswer>, ApiError> {
+    let status = state.ledger.budget_status(user, state.clock.now_ms()).await?;
     let [alert_threshold_1, alert_threshold_2, alert_threshold_3] = budget.thresholds;
     Ok(Json(BudgetAnswer {
         monthly_limit_cents: budget.monthly_limit.to_cents(),

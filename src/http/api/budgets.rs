@@ -1,12 +1,12 @@
 //! `/api/analytics/budgets`: all budgets of a user, each with where its running period stands. The first one, which
 //! everybody has, is only shown here: `budget` changes it.
 
-use super::current_user;
 use crate::capture::ingest::{FieldError, object_with};
 use crate::domain::budget::{
     AtLimit, Budget, BudgetPeriod, BudgetScope, BudgetStanding, DEFAULT_BUDGET, NamedBudget, Raise,
 };
 use crate::domain::money::NanoUsd;
+use crate::http::auth::Principal;
 use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
 use crate::http::state::AppState;
@@ -56,9 +56,9 @@ pub struct RaiseAnswer {
     until: Option<String>,
 }
 
-pub async fn list(State(state): State<AppState>) -> Result<Json<BudgetList>, ApiError> {
+pub async fn list(State(state): State<AppState>, principal: Principal) -> Result<Json<BudgetList>, ApiError> {
     let mut budgets = Vec::new();
-    for budget in state.ledger.budgets(&current_user()).await? {
+    for budget in state.ledger.budgets(&principal.user_id()).await? {
         budgets.push(answer(&state, budget).await?);
     }
     Ok(Json(BudgetList { budgets }))
@@ -66,10 +66,11 @@ pub async fn list(State(state): State<AppState>) -> Result<Json<BudgetList>, Api
 
 pub async fn make(
     State(state): State<AppState>,
+    principal: Principal,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<(StatusCode, Json<BudgetAnswer>), ApiError> {
     let fields = object_with(&body, &FIELDS)?;
-    let user = current_user();
+    let user = principal.user_id();
     let default = state.ledger.budget(&user).await?;
     // What has to be named is empty here, so that its check names it.
     let blank = NamedBudget {
@@ -84,6 +85,7 @@ pub async fn make(
 /// Changes the fields that are given; the others stay as they are.
 pub async fn change(
     State(state): State<AppState>,
+    principal: Principal,
     id: Result<Path<String>, PathRejection>,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Json<BudgetAnswer>, ApiError> {
@@ -92,16 +94,17 @@ pub async fn change(
     if fields.is_empty() {
         return Err(ApiError::bad_request(format!("the body changes nothing; it may have {}", FIELDS.join(", "))));
     }
-    let current = state.ledger.budget_by_id(&current_user(), &id).await?.ok_or(ApiError::NotFound)?;
+    let current = state.ledger.budget_by_id(&principal.user_id(), &id).await?.ok_or(ApiError::NotFound)?;
     save(&state, current, fields).await.map(Json)
 }
 
 pub async fn remove(
     State(state): State<AppState>,
+    principal: Principal,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, ApiError> {
     let id = own_id(id, "the default budget cannot be deleted: everybody has one")?;
-    let was_there = state.ledger.delete_budget(&current_user(), &id).await?;
+    let was_there = state.ledger.delete_budget(&principal.user_id(), &id).await?;
     if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
 }
 

@@ -1,7 +1,6 @@
 //! `/api/channels` and `/api/deliveries`: where alerts go, a test of it, and the log of what went there. Addresses and
 //! passwords go in and never come out; a webhook's signing secret comes out once, when it is made.
 
-use super::current_user;
 use crate::capture::ingest::{FieldError, object_with};
 use crate::domain::channel::input::ChannelInput;
 use crate::domain::channel::{Channel, Target, level_name};
@@ -9,6 +8,8 @@ use crate::domain::delivery::Delivery;
 use crate::domain::notification::Topic;
 use crate::domain::period::Zone;
 use crate::domain::secret::Secret;
+use crate::domain::usage::UserId;
+use crate::http::auth::Principal;
 use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
 use crate::http::state::AppState;
@@ -112,41 +113,51 @@ struct DeliveryAnswer {
     last_answer: Option<String>,
 }
 
-pub async fn list(State(state): State<AppState>) -> Result<Json<ChannelsAnswer>, ApiError> {
-    let channels = state.ledger.channels(&current_user()).await?;
+pub async fn list(State(state): State<AppState>, principal: Principal) -> Result<Json<ChannelsAnswer>, ApiError> {
+    let channels = state.ledger.channels(&principal.user_id()).await?;
     Ok(Json(ChannelsAnswer { channels: channels.iter().map(ChannelAnswer::of).collect() }))
 }
 
 pub async fn create(
     State(state): State<AppState>,
+    principal: Principal,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<(StatusCode, Json<ChannelAnswer>), ApiError> {
     let input = read_input(object_with(&body, &FIELDS)?)?;
-    let (user, now_ms) = (current_user(), state.clock.now_ms());
+    let (user, now_ms) = (principal.user_id(), state.clock.now_ms());
     let (id, secret) = (uuid::Uuid::now_v7().to_string(), new_signing_secret());
     let channel = input.make(&user, id, &state.ledger.time_zone(), secret.clone(), now_ms)?;
     save(&state, &channel).await?;
     Ok((StatusCode::CREATED, Json(ChannelAnswer::with_secret(&channel, &secret))))
 }
 
-pub async fn show(State(state): State<AppState>, Path(id): Path<String>) -> Result<Json<ChannelAnswer>, ApiError> {
-    Ok(Json(ChannelAnswer::of(&find(&state, &id).await?)))
+pub async fn show(
+    State(state): State<AppState>,
+    principal: Principal,
+    Path(id): Path<String>,
+) -> Result<Json<ChannelAnswer>, ApiError> {
+    Ok(Json(ChannelAnswer::of(&find(&state, &principal.user_id(), &id).await?)))
 }
 
 /// Changes the fields that are given; the others stay as they are.
 pub async fn change(
     State(state): State<AppState>,
+    principal: Principal,
     Path(id): Path<String>,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Json<ChannelAnswer>, ApiError> {
     let input = read_input(object_with(&body, &FIELDS)?)?;
-    let channel = input.change(&find(&state, &id).await?, state.clock.now_ms())?;
+    let channel = input.change(&find(&state, &principal.user_id(), &id).await?, state.clock.now_ms())?;
     save(&state, &channel).await?;
     Ok(Json(ChannelAnswer::of(&channel)))
 }
 
-pub async fn delete(State(state): State<AppState>, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
-    match state.ledger.delete_channel(&current_user(), &id).await? {
+pub async fn delete(
+    State(state): State<AppState>,
+    principal: Principal,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    match state.ledger.delete_channel(&principal.user_id(), &id).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::NotFound),
     }
@@ -155,41 +166,51 @@ pub async fn delete(State(state): State<AppState>, Path(id): Path<String>) -> Re
 /// Makes another signing secret; the one before signs too, until the next change.
 pub async fn rotate_secret(
     State(state): State<AppState>,
+    principal: Principal,
     Path(id): Path<String>,
 ) -> Result<Json<ChannelAnswer>, ApiError> {
     let secret = new_signing_secret();
-    let rotated = find(&state, &id).await?.with_signing_secret(secret.clone());
+    let rotated = find(&state, &principal.user_id(), &id).await?.with_signing_secret(secret.clone());
     let channel = rotated.ok_or_else(|| ApiError::invalid("kind", "only a webhook has a signing secret"))?;
     save(&state, &channel).await?;
     Ok(Json(ChannelAnswer::with_secret(&channel, &secret)))
 }
 
 /// Sends a message now, and tells what the receiver said. That is an answer, also where it is a bad one.
-pub async fn test(State(state): State<AppState>, Path(id): Path<String>) -> Result<Json<TestAnswer>, ApiError> {
-    let channel = find(&state, &id).await?;
+pub async fn test(
+    State(state): State<AppState>,
+    principal: Principal,
+    Path(id): Path<String>,
+) -> Result<Json<TestAnswer>, ApiError> {
+    let channel = find(&state, &principal.user_id(), &id).await?;
     let answer = state.notifier.send_test(&state.ledger, &channel, state.clock.now_ms()).await?;
     Ok(Json(TestAnswer { delivered: answer.is_success(), status: answer.status, answer: answer.excerpt() }))
 }
 
 pub async fn deliveries(
     State(state): State<AppState>,
+    principal: Principal,
     Path(id): Path<String>,
 ) -> Result<Json<DeliveriesAnswer>, ApiError> {
-    let channel = find(&state, &id).await?;
+    let channel = find(&state, &principal.user_id(), &id).await?;
     let deliveries = state.ledger.deliveries(&channel.user_id, &channel.id, LOG_ROWS).await?;
     Ok(Json(DeliveriesAnswer { deliveries: deliveries.into_iter().map(DeliveryAnswer::of).collect() }))
 }
 
 /// Begins anew with a delivery that was given up.
-pub async fn send_again(State(state): State<AppState>, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
-    match state.ledger.send_again(&current_user(), &id, state.clock.now_ms()).await? {
+pub async fn send_again(
+    State(state): State<AppState>,
+    principal: Principal,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    match state.ledger.send_again(&principal.user_id(), &id, state.clock.now_ms()).await? {
         true => Ok(StatusCode::ACCEPTED),
         false => Err(ApiError::NotFound),
     }
 }
 
-async fn find(state: &AppState, id: &str) -> Result<Channel, ApiError> {
-    state.ledger.channel(&current_user(), id).await?.ok_or(ApiError::NotFound)
+async fn find(state: &AppState, user: &UserId, id: &str) -> Result<Channel, ApiError> {
+    state.ledger.channel(user, id).await?.ok_or(ApiError::NotFound)
 }
 
 async fn save(state: &AppState, channel: &Channel) -> Result<(), ApiError> {

@@ -2,10 +2,11 @@
 //! `error` if the provider gives up, and at the end `usage` with what the turn cost.
 
 use crate::capture::chat::{ChatEvent, ChatReader, ChatRequest, refusal};
-use crate::capture::gateway::{CALL_ID, Refusal};
+use crate::capture::gateway::{CALL_ID, Caller, Refusal};
 use crate::domain::chat::TurnUsage;
 use crate::domain::price::PriceBook;
 use crate::domain::usage::UsageRecord;
+use crate::http::auth::Principal;
 use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
 use crate::http::state::AppState;
@@ -35,6 +36,7 @@ struct Turn {
 
 pub async fn send(
     State(state): State<AppState>,
+    principal: Principal,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let request = ChatRequest::parse(&body)?;
@@ -42,9 +44,10 @@ pub async fn send(
         return Err(ApiError::NoProviderKey);
     }
     let (listener, recorded) = oneshot::channel();
-    let context = request.context();
+    let caller = Caller { user_id: principal.user_id(), api_key_id: principal.api_key_id().map(str::to_owned) };
+    let (now_ms, body, context) = (state.clock.now_ms(), request.to_provider(), request.context());
     let conversation_id = context.conversation_id.clone();
-    let answer = state.gateway.chat(state.clock.now_ms(), request.to_provider(), context, listener).await;
+    let answer = state.gateway.chat(now_ms, caller, body, context, listener).await;
     if let Some(refusal) = answer.extensions().get::<Refusal>() {
         return Err(refusal.clone().into());
     }

@@ -1,12 +1,13 @@
 //! `GET /api/analytics/events` and `/{id}`: single events, newest first, page by page.
 
-use super::{Params, current_scope, current_user};
+use super::Params;
 use crate::domain::cost::CostParts;
 use crate::domain::money::NanoUsd;
 use crate::domain::period::{self, Zone};
 use crate::domain::query::UsageQuery;
 use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{PricingState, ServiceTerms, Source, UsageEvent};
+use crate::http::auth::Principal;
 use crate::http::error::ApiError;
 use crate::http::state::AppState;
 use crate::ledger::EventFilter;
@@ -67,30 +68,35 @@ pub struct EventAnswer {
     is_part: bool,
 }
 
-pub async fn list(State(state): State<AppState>, params: Params) -> Result<Json<EventList>, ApiError> {
-    let filter = filter(&state, &params).await?;
-    let page = state.ledger.events(&current_scope(), &filter).await?;
+pub async fn list(
+    State(state): State<AppState>,
+    principal: Principal,
+    params: Params,
+) -> Result<Json<EventList>, ApiError> {
+    let filter = filter(&state, &principal, &params).await?;
+    let page = state.ledger.events(&principal.scope(), &filter).await?;
     let next = page.next.map(|cursor| params.path_of_next("/api/analytics/events", &cursor));
     Ok(Json(EventList { events: page.events.into_iter().map(EventAnswer::from).collect(), next }))
 }
 
 pub async fn show(
     State(state): State<AppState>,
+    principal: Principal,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<EventAnswer>, ApiError> {
     // What cannot be an id is the id of nothing.
     let Path(id) = id.map_err(|_| ApiError::NotFound)?;
-    let event = state.ledger.event(&current_scope(), &id).await?;
+    let event = state.ledger.event(&principal.scope(), &id).await?;
     event.map(|event| Json(event.into())).ok_or(ApiError::NotFound)
 }
 
 /// The same `range`, `from`, `to`, `model` and `tz` as the report's; without a range, all events.
-async fn filter(state: &AppState, params: &Params) -> Result<EventFilter, ApiError> {
+async fn filter(state: &AppState, principal: &Principal, params: &Params) -> Result<EventFilter, ApiError> {
     let query = UsageQuery::from_params(params.0.iter().map(|(name, value)| (name, value)))?;
     let is_limited = ["range", "from", "to"].iter().any(|name| params.get(name).is_some());
     let (start_ms, end_ms) = if is_limited {
         // Like the report's: the zone that is named, or else the budget's.
-        let budget = state.ledger.budget(&current_user()).await?;
+        let budget = state.ledger.budget(&principal.user_id()).await?;
         let zone = Zone::of_query(&query, Zone::parse(&budget.time_zone)?)?;
         let period = period::resolve(&query, &zone, state.clock.now_ms())?;
         (Some(period.start_ms), Some(period.end_ms))

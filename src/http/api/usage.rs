@@ -1,17 +1,16 @@
 //! `POST /api/analytics/usage`: tracking, one event or up to 1,000. It answers only once they are on disk (invariant 3).
 
 use crate::capture::ingest::{self, FieldError, MAX_EVENTS};
-use crate::domain::api_key::KeyScope;
 use crate::domain::money::NanoUsd;
 use crate::domain::usage::{PricingState, Scope, UsageRecord, UserId};
-use crate::http::auth::{Caller, caller_with};
+use crate::http::auth::Principal;
 use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
 use crate::http::state::AppState;
 use crate::ledger::{Applied, ApplyOutcome};
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::Value;
@@ -52,36 +51,35 @@ struct BatchAnswer {
 
 pub async fn track(
     State(state): State<AppState>,
-    headers: HeaderMap,
+    principal: Principal,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Response, ApiError> {
-    let caller = caller_with(KeyScope::Ingest, &state, &headers).await?;
     match body {
-        Value::Array(items) => track_batch(&state, &caller, &items).await,
-        item => track_one(&state, &caller, &item).await,
+        Value::Array(items) => track_batch(&state, &principal, &items).await,
+        item => track_one(&state, &principal, &item).await,
     }
 }
 
-async fn track_one(state: &AppState, caller: &Caller, item: &Value) -> Result<Response, ApiError> {
-    let records = read_event(state, caller, item)?;
+async fn track_one(state: &AppState, principal: &Principal, item: &Value) -> Result<Response, ApiError> {
+    let records = read_event(state, principal, item)?;
     let applied = state.recorder.record(records).await?;
     if applied.first().is_some_and(is_too_old) {
         return Err(too_old().into());
     }
-    let kept = kept_item(state, &caller.user_id, applied.first()).await?;
+    let kept = kept_item(state, &principal.user_id(), applied.first()).await?;
     let status = if kept.status == "recorded" { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(kept)).into_response())
 }
 
-/// One reported event as the caller's usage.
-fn read_event(state: &AppState, caller: &Caller, item: &Value) -> Result<Vec<UsageRecord>, FieldError> {
-    let records = ingest::parse_event(item, &caller.user_id, state.clock.now_ms(), &state.prices)?;
-    let of_key = |record| UsageRecord { api_key_id: caller.api_key_id.clone(), ..record };
+/// One reported event as the principal's usage.
+fn read_event(state: &AppState, principal: &Principal, item: &Value) -> Result<Vec<UsageRecord>, FieldError> {
+    let records = ingest::parse_event(item, &principal.user_id(), state.clock.now_ms(), &state.prices)?;
+    let of_key = |record| UsageRecord { api_key_id: principal.api_key_id().map(str::to_owned), ..record };
     Ok(records.into_iter().map(of_key).collect())
 }
 
 /// 201 if something new was recorded, 200 if all was known before, 207 if part of it was rejected, 400 if all was.
-async fn track_batch(state: &AppState, caller: &Caller, items: &[Value]) -> Result<Response, ApiError> {
+async fn track_batch(state: &AppState, principal: &Principal, items: &[Value]) -> Result<Response, ApiError> {
     if items.is_empty() {
         return Err(ApiError::bad_request("the array holds no event"));
     }
@@ -90,10 +88,11 @@ async fn track_batch(state: &AppState, caller: &Caller, items: &[Value]) -> Resu
         return Err(ApiError::TooLarge { message });
     }
     let parsed: Vec<Result<Vec<UsageRecord>, FieldError>> =
-        items.iter().map(|item| read_event(state, caller, item)).collect();
+        items.iter().map(|item| read_event(state, principal, item)).collect();
     let records = parsed.iter().flatten().flatten().cloned().collect();
     let applied = state.recorder.record(records).await?;
 
+    let user = principal.user_id();
     let mut results = Vec::with_capacity(items.len());
     let mut next = 0;
     for (item, parsed) in items.iter().zip(&parsed) {
@@ -103,7 +102,7 @@ async fn track_batch(state: &AppState, caller: &Caller, items: &[Value]) -> Resu
                 next += records.len();
                 match call {
                     Some(call) if is_too_old(call) => ItemAnswer::Rejected(rejected_item(item, &too_old())),
-                    call => ItemAnswer::Kept(kept_item(state, &caller.user_id, call).await?),
+                    call => ItemAnswer::Kept(kept_item(state, &user, call).await?),
                 }
             }
             Err(error) => ItemAnswer::Rejected(rejected_item(item, error)),

@@ -114,3 +114,38 @@ on_both!(an_invitation_makes_one_account_within_a_week, |ledger| {
     assert_eq!(again, Joined::InviteIsOver);
     assert_eq!(ledger.accounts().await.unwrap().len(), 2);
 });
+
+on_both!(a_login_is_needed_from_the_owners_first_password_on, |ledger| {
+    assert!(!ledger.needs_login(NOON_MS).await.unwrap());
+    let ann = join(&ledger, "ann", Role::Admin).await;
+    assert!(!ledger.needs_login(NOON_MS).await.unwrap(), "others' passwords lock nobody out");
+    assert_eq!(ledger.account("ann").await.unwrap(), Some(ann));
+    assert_eq!(ledger.account("bob").await.unwrap(), None);
+    ledger.set_password(&UserId::owner(), &NewPassword::parse(WORDS).unwrap()).await.unwrap();
+    assert!(ledger.needs_login(NOON_MS).await.unwrap());
+});
+
+on_both!(looking_at_a_session_is_no_use_of_it, |ledger| {
+    let session = ledger.open_session(&UserId::owner(), NOON_MS).await.unwrap();
+    for minute in [10, 20, 29] {
+        assert!(ledger.peek_session(&session, NOON_MS + minute * MINUTE_MS).await.unwrap().is_some());
+    }
+    assert_eq!(ledger.peek_session(&session, NOON_MS + 30 * MINUTE_MS).await.unwrap(), None);
+});
+
+on_both!(a_deleted_account_leaves_its_usage_and_nothing_else, |ledger| {
+    let ann = join(&ledger, "ann", Role::Member).await;
+    let session = ledger.open_session(&ann.user_id, NOON_MS).await.unwrap();
+    let made = ledger.create_key(&ann.user_id, "laptop", &[KeyScope::Proxy], NOON_MS).await.unwrap();
+    assert!(ledger.authenticate(&made.text, NOON_MS).await.unwrap().is_some());
+    let call = event(ann.user_id.clone(), "of-ann", NOON_MS);
+    ledger.apply(vec![call.clone()]).await.unwrap();
+    assert!(ledger.delete_account(&ann.user_id, NOON_MS).await.unwrap());
+    assert!(!ledger.delete_account(&ann.user_id, NOON_MS).await.unwrap(), "once");
+    assert!(!ledger.delete_account(&UserId::owner(), NOON_MS).await.unwrap(), "the owner stays");
+    assert_eq!(ledger.session_account(&session, NOON_MS).await.unwrap(), None);
+    assert_eq!(ledger.authenticate(&made.text, NOON_MS).await.unwrap(), None);
+    assert_eq!(ledger.check_password("ann", WORDS).await.unwrap(), None);
+    assert_eq!(ledger.account("ann").await.unwrap(), None);
+    assert_eq!(ledger.event(&only(ann.user_id), &call.id).await.unwrap().map(|kept| kept.id), Some(call.id));
+});

@@ -1,0 +1,48 @@
+//! Settings: one's own password, and, for who manages them, the people. All of it but inviting works without scripts; the
+//! link of an invitation is shown once and stands in no address.
+
+use crate::app::kit::card::{Card, CardSkeleton};
+use crate::app::kit::failure::FailureNote;
+use crate::app::server_fns::people::{ChangePassword, ChangePerson, InvitePerson, People, get_people};
+use crate::app::widgets::invite_form::InviteCard;
+use crate::app::widgets::password_form::PasswordCard;
+use crate::app::widgets::people_list::PeopleCard;
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+#[component]
+pub fn Settings() -> impl IntoView {
+    let password = ServerAction::<ChangePassword>::new();
+    let invite = ServerAction::<InvitePerson>::new();
+    let change = ServerAction::<ChangePerson>::new();
+    let people = Resource::new(move || change.version().get(), |_| get_people());
+    let cards = move |answer: People| {
+        let People { login, people } = answer;
+        view! {
+            <div class="stack span-4">
+                <PasswordCard login change=password/>
+                {people.is_some().then(|| view! { <InviteCard invite/> })}
+            </div>
+            {people.map(|people| view! { <PeopleCard people change/> })}
+        }
+    };
+    view! {
+        <Title text="Settings · Tollbridge"/>
+        <header class="page-head">
+            <div class="page-title"><h1>"Settings"</h1></div>
+        </header>
+        <div class="answer">
+            <div class="cards">
+                <Transition fallback=|| view! { <CardSkeleton class="span-4"/><CardSkeleton class="span-8"/> }>
+                    {move || people.get().map(|people| match people {
+                        Ok(people) => cards(people).into_any(),
+                        Err(error) => view! {
+                            <Card id="settings" title="Settings" class="span-8"><FailureNote message=error.to_string()/></Card>
+                        }.into_any(),
+                    })}
+                </Transition>
+            </div>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,161 @@
+//! People: who may use the dashboard, what they may do, and one's own password.
+
+use super::codec::Json;
+use super::error::AppError;
+use crate::domain::account::Role;
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Who there is, as far as who asks may know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct People {
+    /// What who asks logs in with; none while nobody has to.
+    pub login: Option<String>,
+    /// Everyone, the oldest account first; none for who does not manage people.
+    pub people: Option<Vec<ShownPerson>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownPerson {
+    pub user_id: String,
+    pub login: String,
+    pub role: Role,
+    pub has_password: bool,
+    pub is_shut_out: bool,
+    /// Whether it is who asks.
+    pub is_you: bool,
+}
+
+/// What can be done to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PersonChange {
+    MakeAdmin,
+    MakeMember,
+    ShutOut,
+    LetIn,
+    Delete,
+}
+
+impl PersonChange {
+    pub const ALL: [Self; 5] = [Self::MakeAdmin, Self::MakeMember, Self::ShutOut, Self::LetIn, Self::Delete];
+
+    /// As in a form.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MakeAdmin => "make_admin",
+            Self::MakeMember => "make_member",
+            Self::ShutOut => "shut_out",
+            Self::LetIn => "let_in",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// Who may use the dashboard.
+///
+/// # Errors
+/// When the ledger cannot be read.
+#[server(prefix = "/_fn", input = Json, output = Json)]
+pub async fn get_people() -> Result<People, AppError> {
+    let state = expect_context::<crate::http::state::AppState>();
+    let principal = super::principal::principal()?;
+    let login = principal.login().map(str::to_owned);
+    if !principal.manages_server() {
+        return Ok(People { login, people: None });
+    }
+    let accounts = state.ledger.accounts().await.map_err(super::error::refuse)?;
+    let people = accounts.into_iter().map(|account| ShownPerson {
+        is_you: account.user_id == principal.user_id(),
+        user_id: account.user_id.0,
+        login: account.login,
+        role: account.role,
+        has_password: account.has_password,
+        is_shut_out: account.disabled_at_ms.is_some(),
+    });
+    Ok(People { login, people: Some(people.collect()) })
+}
+
+/// Makes a link with which one more person makes their account, within a week. It is in this answer and nowhere else.
+///
+/// # Errors
+/// [`AppError::Forbidden`] for who does not manage people; [`AppError::Invalid`] for another owner.
+#[server(prefix = "/_fn", output = Json)]
+pub async fn invite_person(role: Role) -> Result<String, AppError> {
+    use super::error::{answer_with_status, refuse};
+    let state = expect_context::<crate::http::state::AppState>();
+    let manager = super::principal::manager()?;
+    if role == Role::Owner {
+        answer_with_status(400);
+        return Err(AppError::Invalid { field: "role".into(), message: "there is one owner".into() });
+    }
+    let token = state.ledger.create_invite(role, &manager.user_id(), state.clock.now_ms()).await.map_err(refuse)?;
+    Ok(format!("{}/join?token={}", super::start::get_base_url().await?, token.reveal()))
+}
+
+/// Changes what somebody may do. A plain form is sent back to the page.
+///
+/// # Errors
+/// [`AppError::Forbidden`] for who does not manage people, and for the owner's and one's own account;
+/// [`AppError::NotFound`] if there is no such account.
+#[server(prefix = "/_fn")]
+pub async fn change_person(user_id: String, change: PersonChange) -> Result<(), AppError> {
+    use super::error::{answer_with_status, refuse};
+    use crate::domain::usage::UserId;
+    let state = expect_context::<crate::http::state::AppState>();
+    let manager = super::principal::manager()?;
+    let (user, now_ms) = (UserId(user_id), state.clock.now_ms());
+    // Nobody locks themselves out, or makes the last admin a member.
+    if manager.user_id() == user {
+        answer_with_status(403);
+        return Err(AppError::Forbidden);
+    }
+    let ledger = &state.ledger;
+    let is_done = match change {
+        PersonChange::MakeAdmin => ledger.set_role(&user, Role::Admin).await,
+        PersonChange::MakeMember => ledger.set_role(&user, Role::Member).await,
+        PersonChange::ShutOut => ledger.set_disabled(&user, Some(now_ms)).await,
+        PersonChange::LetIn => ledger.set_disabled(&user, None).await,
+        PersonChange::Delete => ledger.delete_account(&user, now_ms).await,
+    };
+    let is_done = is_done.map_err(refuse)?;
+    if !is_done {
+        answer_with_status(404);
+    }
+    super::form::go_on_to("/settings");
+    if is_done { Ok(()) } else { Err(AppError::NotFound) }
+}
+
+/// Sets one's own password and ends all one's sessions. A plain form is sent on to the login, or back to the page with the
+/// name of the field that is wrong.
+///
+/// # Errors
+/// [`AppError::Invalid`] names the field.
+#[server(prefix = "/_fn")]
+pub async fn change_password(
+    // Who has none yet leaves it out.
+    #[server(default)] current: String,
+    password: String,
+    again: String,
+) -> Result<(), AppError> {
+    use super::error::{answer_with_status, refuse};
+    use super::form::go_on_to;
+    use crate::http::auth::password::{self, NotChanged};
+    let state = expect_context::<crate::http::state::AppState>();
+    let principal = super::principal::principal()?;
+    let (status, field, message) =
+        match password::change_password(&state, &principal, &current, [&password, &again]).await {
+            Ok(()) => {
+                go_on_to("/login");
+                return Ok(());
+            }
+            Err(NotChanged::Wrong(field, problem)) => (400, field, problem.to_owned()),
+            Err(NotChanged::TooOften(wait_ms)) => {
+                (429, "current", format!("was wrong too often; try again in {} seconds", wait_ms / 1_000 + 1))
+            }
+            Err(NotChanged::Ledger(error)) => return Err(refuse(error)),
+        };
+    answer_with_status(status);
+    go_on_to(&format!("/settings?wrong={field}"));
+    Err(AppError::Invalid { field: field.into(), message })
+}

@@ -1,0 +1,159 @@
+//! `tollbridge users`: who may use the dashboard.
+
+use super::{CommandError, open_ledger};
+use crate::config::Config;
+use crate::domain::account::{Account, NewPassword, Role};
+use crate::domain::usage::UserId;
+use crate::http::state::Clock;
+use crate::ledger::Ledger;
+use chrono::DateTime;
+use std::io::{self, BufRead, IsTerminal};
+
+#[derive(Debug, clap::Subcommand)]
+pub enum UsersCommand {
+    /// Set a password, read twice from standard input. Once the owner has one, everybody needs a login.
+    SetPassword {
+        /// Whose: what they log in with.
+        #[arg(default_value = "owner")]
+        login: String,
+    },
+    /// List who may use the dashboard.
+    List,
+    /// Make a link with which one more person makes their account, within a week.
+    Invite {
+        /// What they may do: member (their own usage) or admin.
+        #[arg(long, default_value = "member")]
+        role: Role,
+    },
+    /// Shut somebody out: sessions end, keys are refused.
+    Disable { login: String },
+    /// Let somebody in again.
+    Enable { login: String },
+    /// Make somebody an admin or a member.
+    Role { login: String, role: Role },
+    /// Take an account away for good and end its keys. Its usage stays, under an id that names nobody.
+    Delete { login: String },
+}
+
+pub async fn run(command: UsersCommand, config: &Config) -> Result<(), CommandError> {
+    let ledger = open_ledger(config).await?;
+    let result = carry_out(command, &ledger, config).await;
+    ledger.close().await;
+    result
+}
+
+async fn carry_out(command: UsersCommand, ledger: &Ledger, config: &Config) -> Result<(), CommandError> {
+    let now_ms = Clock::System.now_ms();
+    let done = match command {
+        UsersCommand::SetPassword { login } => return set_password(ledger, &login).await,
+        UsersCommand::List => {
+            print_accounts(&ledger.accounts().await?);
+            return Ok(());
+        }
+        UsersCommand::Invite { role } => return invite(ledger, role, config, now_ms).await,
+        UsersCommand::Disable { login } => ledger
+            .set_disabled(&found(ledger, &login).await?, Some(now_ms))
+            .await?
+            .then(|| format!("{login} is shut out.")),
+        UsersCommand::Enable { login } => {
+            ledger.set_disabled(&found(ledger, &login).await?, None).await?.then(|| format!("{login} is let in again."))
+        }
+        UsersCommand::Role { login, role } => {
+            let is_set = ledger.set_role(&found(ledger, &login).await?, role).await?;
+            is_set.then(|| format!("{login} is {} now.", shown_role(role)))
+        }
+        UsersCommand::Delete { login } => {
+            let user = found(ledger, &login).await?;
+            let is_deleted = ledger.delete_account(&user, now_ms).await?;
+            is_deleted.then(|| format!("{login} is gone. The usage stays under {}.", user.0))
+        }
+    };
+    let done = done.ok_or_else(|| failed("the owner stays as they are, and there is only one"))?;
+    println!("{done}");
+    Ok(())
+}
+
+async fn set_password(ledger: &Ledger, login: &str) -> Result<(), CommandError> {
+    let user = found(ledger, login).await?;
+    let password = read_password()?;
+    if !ledger.set_password(&user, &password).await? {
+        return Err(failed(format!("{login} is gone meanwhile")));
+    }
+    println!("The password of {login} is set. All their sessions are over.");
+    if user == UserId::owner() {
+        println!("From now on everybody needs a login, and every client a key (tollbridge keys create).");
+    }
+    Ok(())
+}
+
+/// Read twice; from a terminal without showing it, from a pipe as two lines.
+fn read_password() -> Result<NewPassword, CommandError> {
+    let (first, second) = if io::stdin().is_terminal() {
+        let ask = |prompt: &str| rpassword::prompt_password(prompt).map_err(cannot_read);
+        (ask("Password: ")?, ask("Once more: ")?)
+    } else {
+        let mut lines = io::stdin().lock().lines();
+        let mut line = || lines.next().unwrap_or_else(|| Ok(String::new())).map_err(cannot_read);
+        (line()?, line()?)
+    };
+    let password = NewPassword::parse(&first).map_err(|problem| failed(format!("the password {problem}")))?;
+    if first == second {
+        Ok(password)
+    } else {
+        Err(failed("the password was not typed the same twice; it has to be given twice"))
+    }
+}
+
+async fn invite(ledger: &Ledger, role: Role, config: &Config, now_ms: i64) -> Result<(), CommandError> {
+    if role == Role::Owner {
+        return Err(failed("there is one owner; an invitation is for a member or an admin"));
+    }
+    let base = match config.public_url()? {
+        Some(url) => url.to_string(),
+        None => format!("http://{}", config.leptos.site_addr),
+    };
+    let token = ledger.create_invite(role, &UserId::owner(), now_ms).await?;
+    // The link alone on standard output, so that a script can pass it on.
+    eprintln!("This link makes one account, for {}, within a week:", shown_role(role));
+    println!("{base}/join?token={}", token.reveal());
+    if !ledger.needs_login(now_ms).await? {
+        eprintln!("The owner has no password yet, so that nobody has to log in: tollbridge users set-password");
+    }
+    Ok(())
+}
+
+async fn found(ledger: &Ledger, login: &str) -> Result<UserId, CommandError> {
+    let nobody = || failed(format!("nobody logs in as {login:?}; tollbridge users list shows who does"));
+    let login = Account::check_login(login).map_err(|_| nobody())?;
+    ledger.account(&login).await?.map(|account| account.user_id).ok_or_else(nobody)
+}
+
+fn print_accounts(accounts: &[Account]) {
+    println!("{:<30}  {:<8}  {:<10}  {:<10}", "login", "role", "since", "state");
+    for account in accounts {
+        let since = DateTime::from_timestamp_millis(account.created_at_ms).filter(|_| account.created_at_ms > 0);
+        let since = since.map_or_else(|| "the start".into(), |at| at.format("%Y-%m-%d").to_string());
+        let state = match account {
+            Account { disabled_at_ms: Some(_), .. } => "shut out",
+            Account { has_password: false, .. } => "no password",
+            _ => "",
+        };
+        println!("{:<30}  {:<8}  {since:<10}  {state}", account.login, account.role.name());
+    }
+}
+
+fn shown_role(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "the owner",
+        Role::Admin => "an admin",
+        Role::Member => "a member",
+    }
+}
+
+fn cannot_read(error: io::Error) -> CommandError {
+    failed(format!("the password cannot be read: {error}"))
+}
+
+fn failed(problem: impl Into<String>) -> CommandError {
+    CommandError::Failed(problem.into())
+}

@@ -1,0 +1,265 @@
+//! Who may call what: every route and every server function, by everybody, against a table written by hand. A route that
+//! is missing from the table fails the test.
+
+use super::people::{Person, TestPeople};
+use super::server::{HOST, TestServer};
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
+use std::collections::BTreeSet;
+use tollbridge::app::App;
+use tollbridge::app::state::calculator_address::CalculatorAddress;
+use tollbridge::domain::api_key::KeyScope;
+use tollbridge::domain::query::UsageQuery;
+use tollbridge::http::auth::Access;
+use tollbridge::http::guard::AllowedHosts;
+use tollbridge::http::router::{API, OPEN, router};
+use tower::ServiceExt;
+
+/// Once the owner has a password. Those on the left come with a session's cookie, or with nothing; those on the right with
+/// a key of the member's that has this one scope. `-` is not called: it would read the logs of the machine that tests.
+const TABLE: &str = "
+                                    nobody  member  admin  shut-out   proxy  ingest  read  admin-key
+    POST  /api/analytics/usage         401     401    401       401     403     201   403        403
+    GET   /api/analytics/tokens        401     401    401       401     403     403   200        403
+    GET   /api/analytics/budget        401     401    401       401     403     403   200        403
+    POST  /api/analytics/budget        401     401    401       401     403     403   403        200
+    GET   /api/analytics/events        401     401    401       401     403     403   200        403
+    GET   /api/analytics/events/{id}   401     401    401       401     403     403   200        403
+    GET   /api/prices                  401     401    401       401     403     403   200        403
+    POST  /api/prices/calculate        401     401    401       401     403     403   200        403
+    GET   /api/live                    401     200    200       401     403     403   200        403
+    POST  /api/chat                    401     503    503       401     503     403   403        403
+
+    POST  /v1/messages                 401     401    401       401     502     403   403        403
+    GET   /api/hello                   401     401    401       401     502     403   403        403
+
+    GET   /                            303     200    200       303     303     303   303        303
+    GET   /analytics                   303     200    200       303     303     303   303        303
+    GET   /budgets                     303     200    200       303     303     303   303        303
+    GET   /calculator                  303     200    200       303     303     303   303        303
+    GET   /keys                        303     200    200       303     303     303   303        303
+    GET   /settings                    303     200    200       303     303     303   303        303
+    GET   /start                       303     200    200       303     303     303   303        303
+
+    POST  /_fn/get_report              401     200    200       401     401     401   401        401
+    POST  /_fn/get_heat_map            401     200    200       401     401     401   401        401
+    POST  /_fn/get_latest_call         401     200    200       401     401     401   401        401
+    POST  /_fn/get_live_version        401     200    200       401     401     401   401        401
+    POST  /_fn/get_recorder_health     401     200    200       401     401     401   401        401
+    POST  /_fn/get_budget_draft        401     200    200       401     401     401   401        401
+    POST  /_fn/save_budget             401     200    200       401     401     401   401        401
+    POST  /_fn/get_quotes              401     200    200       401     401     401   401        401
+    POST  /_fn/get_month_elsewhere     401     200    200       401     401     401   401        401
+    POST  /_fn/get_price_cards         401     200    200       401     401     401   401        401
+    POST  /_fn/get_model_names         401     200    200       401     401     401   401        401
+    POST  /_fn/get_keys                401     200    200       401     401     401   401        401
+    POST  /_fn/create_key              401     200    200       401     401     401   401        401
+    POST  /_fn/revoke_key              401     404    404       401     401     401   401        401
+    POST  /_fn/get_people              401     200    200       401     401     401   401        401
+    POST  /_fn/invite_person           401     403    200       401     401     401   401        401
+    POST  /_fn/change_person           401     403    404       401     401     401   401        401
+    POST  /_fn/change_password         401     400    400       401     401     401   401        401
+    POST  /_fn/get_arrivals            401     200    200       401     401     401   401        401
+    POST  /_fn/get_log_folders         401     200    200       401     401     401   401        401
+    POST  /_fn/get_base_url            401     200    200       401     401     401   401        401
+    POST  /_fn/start_import            401     403      -       401     401     401   401        401
+    POST  /_fn/load_sample_data        401     200    200       401     401     401   401        401
+    POST  /_fn/remove_sample_data      401     200    200       401     401     401   401        401
+
+    GET   /healthz                     200     200    200       200     200     200   200        200
+    GET   /readyz                      200     200    200       200     200     200   200        200
+    GET   /login                       200     303    303       200     200     200   200        200
+    POST  /login                       401     401    401       401     401     401   401        401
+    POST  /logout                      303     303    303       303     303     303   303        303
+    GET   /setup                       410     410    410       410     410     410   410        410
+    POST  /setup                       410     410    410       410     410     410   410        410
+    GET   /join                        410     410    410       410     410     410   410        410
+    POST  /join                        410     410    410       410     410     410   410        410
+";
+
+#[tokio::test]
+async fn everybody_gets_what_the_table_says_and_nothing_else() {
+    let people = TestPeople::start().await;
+    people
+        .server
+        .post_with("/api/analytics/usage", &[JSON, ("x-tollbridge-key", &people.key(KeyScope::Ingest))], CALL)
+        .await;
+    let own_event = people.event_of_member().await;
+    let (callers, rows) = read_table();
+    let mut wrong = Vec::new();
+    for Row { method, path, statuses } in &rows {
+        for (caller, expected) in callers.iter().zip(statuses).filter(|(_, expected)| **expected != "-") {
+            let status = people.call(caller, method, path, &own_event).await;
+            if status.as_str() != *expected {
+                wrong.push(format!("{method} {path} by {caller}: {status}, not {expected}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn the_table_has_every_route_and_server_function() {
+    let (_, rows) = read_table();
+    let listed: BTreeSet<String> = rows.iter().map(|row| format!("{} {}", row.method, row.path)).collect();
+    assert_eq!(listed.len(), rows.len(), "no row stands twice");
+    // Loads the server functions.
+    let _server = TestServer::start().await;
+    let api = API.iter().map(|route| format!("{} /api{}", route.method, route.path));
+    let open = OPEN.iter().map(|route| format!("{} {}", route.method, route.path));
+    let pages = leptos_axum::generate_route_list(App).into_iter().map(|page| format!("GET {}", page.path()));
+    let functions =
+        leptos::server_fn::axum::server_fn_paths().map(|(path, method)| format!("{method} {}", unhashed(path)));
+    let gateway = ["POST /v1/messages", "GET /api/hello"].map(String::from);
+    let served: BTreeSet<String> = api.chain(open).chain(pages).chain(functions).chain(gateway).collect();
+    let missing: Vec<_> = served.symmetric_difference(&listed).collect();
+    assert!(missing.is_empty(), "only in the table or only in the router: {missing:#?}");
+}
+
+/// The path of a server function has the hash of its place behind its name.
+fn unhashed(path: &str) -> &str {
+    path.trim_end_matches(|c: char| c.is_ascii_digit())
+}
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+const FORM: &str = "application/x-www-form-urlencoded";
+const CALL: &str = r#"{"model":"claude-sonnet-4-20250514","usage":{"input_tokens":1,"output_tokens":1}}"#;
+
+struct Row {
+    method: &'static str,
+    path: &'static str,
+    statuses: Vec<&'static str>,
+}
+
+fn read_table() -> (Vec<&'static str>, Vec<Row>) {
+    let mut lines = TABLE.lines().filter(|line| !line.trim().is_empty());
+    let callers: Vec<&str> = lines.next().unwrap().split_whitespace().collect();
+    let rows = lines.map(|line| {
+        let mut words = line.split_whitespace();
+        let row = Row { method: words.next().unwrap(), path: words.next().unwrap(), statuses: words.collect() };
+        assert_eq!(row.statuses.len(), callers.len(), "{line}");
+        row
+    });
+    let rows = rows.collect();
+    (callers, rows)
+}
+
+impl TestPeople {
+    /// The status alone: a live connection would never end.
+    async fn call(&self, caller: &str, method: &str, path: &str, own_event: &str) -> StatusCode {
+        let address = match path.strip_prefix("/_fn/") {
+            Some(_) => {
+                let found = leptos::server_fn::axum::server_fn_paths().find(|(hashed, _)| unhashed(hashed) == path);
+                found.map_or_else(|| path.to_owned(), |(hashed, _)| hashed.to_owned())
+            }
+            None => path.replace("{id}", own_event),
+        };
+        let (content_type, body) = body_of(path);
+        let mut request = Request::builder()
+            .method(method.parse::<Method>().unwrap())
+            .uri(address)
+            .header("host", HOST)
+            .header("content-type", content_type)
+            .header("accept", "application/json")
+            .header("sec-fetch-site", "same-origin");
+        request = match caller {
+            "nobody" => request,
+            "member" => request.header("cookie", self.cookie(Person::Member).await),
+            "admin" => request.header("cookie", self.cookie(Person::Admin).await),
+            "shut-out" => request.header("cookie", self.cookie(Person::ShutOut).await),
+            scope => {
+                let scope = scope.trim_end_matches("-key").parse().unwrap();
+                request.header("x-tollbridge-key", self.key(scope))
+            }
+        };
+        if path.starts_with("/v1/") || path == "/api/hello" {
+            request = request.header("x-api-key", "sk-ant-of-the-client");
+        }
+        // A server of its own for each call: how often somebody may try is another test's subject.
+        let state = tollbridge::http::state::AppState { access: Access::default(), ..self.server.state.clone() };
+        let router = router(state, AllowedHosts::of_loopback(3000));
+        router.oneshot(request.body(Body::from(body)).unwrap()).await.unwrap().status()
+    }
+}
+
+/// What each route takes, where that is not an empty object.
+fn body_of(path: &str) -> (&'static str, String) {
+    let json = |body: serde_json::Value| ("application/json", body.to_string());
+    match path {
+        "/api/analytics/usage" => ("application/json", CALL.replace("{\"model", "{\"id\":\"of-the-table\",\"model")),
+        "/api/analytics/budget" => json(serde_json::json!({"monthlyLimitCents": 10_000})),
+        "/api/prices/calculate" => ("application/json", CALL.into()),
+        "/api/chat" => json(serde_json::json!({"message": "Hi"})),
+        "/_fn/get_report" | "/_fn/get_heat_map" => json(serde_json::json!({"query": UsageQuery::default()})),
+        "/_fn/get_quotes" => json(serde_json::json!({"address": CalculatorAddress::default()})),
+        "/_fn/get_month_elsewhere" => json(serde_json::json!({"models": []})),
+        "/_fn/get_price_cards" => json(serde_json::json!({"search": "", "models": []})),
+        "/_fn/create_key" => json(serde_json::json!({"name": "one", "scopes": ["read"]})),
+        "/_fn/save_budget" => {
+            (FORM, "limit=100&threshold_1=40&threshold_2=80&threshold_3=95&time_zone=UTC&at_limit=block".into())
+        }
+        "/_fn/invite_person" => (FORM, "role=member".into()),
+        "/_fn/change_person" => (FORM, "user_id=owner&change=shut_out".into()),
+        "/_fn/change_password" => (FORM, "current=&password=short&again=short".into()),
+        "/_fn/revoke_key" => (FORM, "id=none".into()),
+        "/_fn/start_import" | "/_fn/load_sample_data" | "/_fn/remove_sample_data" => (FORM, String::new()),
+        "/login" => (FORM, "login=owner&password=wrong".into()),
+        "/logout" | "/setup" | "/join" => (FORM, String::new()),
+        _ => ("application/json", "{}".into()),
+    }
+}
+
+#[tokio::test]
+async fn what_is_somebody_elses_is_not_there() {
+    let people = TestPeople::start().await;
+    let server = &people.server;
+    server.post_with("/api/analytics/usage", &[JSON, ("x-tollbridge-key", &people.key(KeyScope::Ingest))], CALL).await;
+    let event = format!("/api/analytics/events/{}", people.event_of_member().await);
+    let own = server.get_with(&event, &[("x-tollbridge-key", &people.key(KeyScope::Read))]).await;
+    assert_eq!(own.status, StatusCode::OK);
+    let revoke = server.action_of_name("revoke_key");
+    let form = format!("id={}", people.key_id(KeyScope::Proxy));
+    for person in [Person::OtherMember, Person::Admin] {
+        let foreign_key = people.new_key(person, &[KeyScope::Read]).await;
+        let shown = [("x-tollbridge-key", foreign_key.as_str())];
+        assert_eq!(server.get_with(&event, &shown).await.status, StatusCode::NOT_FOUND, "{person:?}");
+        let report = server.get_with("/api/analytics/tokens", &shown).await.json();
+        assert_eq!(report["summary"]["totalCalls"], 0, "{person:?}");
+        let cookie = people.cookie(person).await;
+        let headers = [("content-type", FORM), ("sec-fetch-site", "same-origin"), ("cookie", cookie.as_str())];
+        assert_eq!(server.post_with(&revoke, &headers, form.clone()).await.status, StatusCode::NOT_FOUND, "{person:?}");
+    }
+    let cookie = people.cookie(Person::Member).await;
+    let headers = [("content-type", FORM), ("sec-fetch-site", "same-origin"), ("cookie", cookie.as_str())];
+    assert_eq!(server.post_with(&revoke, &headers, form).await.status, StatusCode::OK, "until here it worked");
+}
+
+#[tokio::test]
+async fn the_key_of_somebody_shut_out_is_none() {
+    let people = TestPeople::start().await;
+    for scope in KeyScope::ALL {
+        let key = people.new_key(Person::ShutOut, &[scope]).await;
+        for path in ["/api/analytics/tokens", "/api/live", "/v1/messages"] {
+            let shown = [("x-tollbridge-key", key.as_str()), ("x-api-key", "sk-ant-of-the-client")];
+            let shown = if path == "/v1/messages" { &shown[..] } else { &shown[..1] };
+            let answer = match path {
+                "/v1/messages" => people.server.post_with(path, shown, "{}").await,
+                _ => people.server.get_with(path, shown).await,
+            };
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path} {scope}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_opens_the_api_to_our_own_pages_only() {
+    let people = TestPeople::start().await;
+    let cookie = people.cookie(Person::Member).await;
+    for elsewhere in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example"), ("accept", "*/*")] {
+        let headers = [JSON, ("cookie", cookie.as_str()), elsewhere];
+        let chat = people.server.post_with("/api/chat", &headers, r#"{"message":"Hi"}"#).await;
+        assert!(matches!(chat.status.as_u16(), 401 | 403), "{elsewhere:?}: {}", chat.status);
+        let live = people.server.get_with("/api/live", &headers).await;
+        assert!(matches!(live.status.as_u16(), 401 | 403), "{elsewhere:?}: {}", live.status);
+    }
+}
