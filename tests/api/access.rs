@@ -18,63 +18,99 @@ use tower::ServiceExt;
 /// Once the owner has a password. Those on the left come with a session's cookie, or with nothing; those on the right with
 /// a key of the member's that has this one scope. `-` is not called: it would read the logs of the machine that tests.
 const TABLE: &str = "
-                                    nobody  member  admin  shut-out   proxy  ingest  read  admin-key
-    POST  /api/analytics/usage         401     401    401       401     403     201   403        403
-    GET   /api/analytics/tokens        401     401    401       401     403     403   200        403
-    GET   /api/analytics/budget        401     401    401       401     403     403   200        403
-    POST  /api/analytics/budget        401     401    401       401     403     403   403        200
-    GET   /api/analytics/events        401     401    401       401     403     403   200        403
-    GET   /api/analytics/events/{id}   401     401    401       401     403     403   200        403
-    GET   /api/prices                  401     401    401       401     403     403   200        403
-    POST  /api/prices/calculate        401     401    401       401     403     403   200        403
-    GET   /api/live                    401     200    200       401     403     403   200        403
-    POST  /api/chat                    401     503    503       401     503     403   403        403
+                                                   nobody  member  admin  shut-out   proxy  ingest  read  admin-key
+    POST   /api/analytics/usage                       401     401    401       401     403     201   403        403
+    GET    /api/analytics/tokens                      401     401    401       401     403     403   200        403
+    GET    /api/analytics/budget                      401     401    401       401     403     403   200        403
+    POST   /api/analytics/budget                      401     401    401       401     403     403   403        200
+    GET    /api/analytics/budgets                     401     401    401       401     403     403   200        403
+    POST   /api/analytics/budgets                     401     401    401       401     403     403   403        201
+    PUT    /api/analytics/budgets/{id}                401     401    401       401     403     403   403        404
+    DELETE /api/analytics/budgets/{id}                401     401    401       401     403     403   403        404
+    GET    /api/analytics/alerts                      401     401    401       401     403     403   200        403
+    POST   /api/analytics/alerts/{id}/acknowledge     401     401    401       401     403     403   403        404
+    POST   /api/analytics/alerts/{id}/normal          401     401    401       401     403     403   403        404
+    GET    /api/analytics/events                      401     401    401       401     403     403   200        403
+    GET    /api/analytics/events/{id}                 401     401    401       401     403     403   200        403
+    GET    /api/channels                              401     401    401       401     403     403   200        403
+    POST   /api/channels                              401     401    401       401     403     403   403        201
+    GET    /api/channels/{id}                         401     401    401       401     403     403   404        403
+    PATCH  /api/channels/{id}                         401     401    401       401     403     403   403        404
+    DELETE /api/channels/{id}                         401     401    401       401     403     403   403        404
+    GET    /api/channels/{id}/deliveries              401     401    401       401     403     403   404        403
+    POST   /api/channels/{id}/rotate-secret           401     401    401       401     403     403   403        404
+    POST   /api/channels/{id}/test                    401     401    401       401     403     403   403        404
+    POST   /api/deliveries/{id}/send-again            401     401    401       401     403     403   403        404
+    GET    /api/prices                                401     401    401       401     403     403   200        403
+    POST   /api/prices/calculate                      401     401    401       401     403     403   200        403
+    GET    /api/live                                  401     200    200       401     403     403   200        403
+    POST   /api/chat                                  401     503    503       401     503     403   403        403
 
-    POST  /v1/messages                 401     401    401       401     502     403   403        403
-    GET   /api/hello                   401     401    401       401     502     403   403        403
+    POST   /v1/messages                               401     401    401       401     502     403   403        403
+    GET    /api/hello                                 401     401    401       401     502     403   403        403
 
-    GET   /                            303     200    200       303     303     303   303        303
-    GET   /analytics                   303     200    200       303     303     303   303        303
-    GET   /budgets                     303     200    200       303     303     303   303        303
-    GET   /calculator                  303     200    200       303     303     303   303        303
-    GET   /keys                        303     200    200       303     303     303   303        303
-    GET   /settings                    303     200    200       303     303     303   303        303
-    GET   /start                       303     200    200       303     303     303   303        303
+    GET    /                                          303     200    200       303     303     303   303        303
+    GET    /analytics                                 303     200    200       303     303     303   303        303
+    GET    /alerts                                    303     200    200       303     303     303   303        303
+    GET    /alerts/channels                           303     200    200       303     303     303   303        303
+    GET    /budgets                                   303     200    200       303     303     303   303        303
+    GET    /calculator                                303     200    200       303     303     303   303        303
+    GET    /chat                                      303     200    200       303     303     303   303        303
+    GET    /keys                                      303     200    200       303     303     303   303        303
+    GET    /settings                                  303     200    200       303     303     303   303        303
+    GET    /start                                     303     200    200       303     303     303   303        303
 
-    POST  /_fn/get_report              401     200    200       401     401     401   401        401
-    POST  /_fn/get_heat_map            401     200    200       401     401     401   401        401
-    POST  /_fn/get_latest_call         401     200    200       401     401     401   401        401
-    POST  /_fn/get_live_version        401     200    200       401     401     401   401        401
-    POST  /_fn/get_recorder_health     401     200    200       401     401     401   401        401
-    POST  /_fn/get_budget_draft        401     200    200       401     401     401   401        401
-    POST  /_fn/save_budget             401     200    200       401     401     401   401        401
-    POST  /_fn/get_quotes              401     200    200       401     401     401   401        401
-    POST  /_fn/get_month_elsewhere     401     200    200       401     401     401   401        401
-    POST  /_fn/get_price_cards         401     200    200       401     401     401   401        401
-    POST  /_fn/get_model_names         401     200    200       401     401     401   401        401
-    POST  /_fn/get_keys                401     200    200       401     401     401   401        401
-    POST  /_fn/create_key              401     200    200       401     401     401   401        401
-    POST  /_fn/revoke_key              401     404    404       401     401     401   401        401
-    POST  /_fn/get_people              401     200    200       401     401     401   401        401
-    POST  /_fn/invite_person           401     403    200       401     401     401   401        401
-    POST  /_fn/change_person           401     403    404       401     401     401   401        401
-    POST  /_fn/change_password         401     400    400       401     401     401   401        401
-    POST  /_fn/get_arrivals            401     200    200       401     401     401   401        401
-    POST  /_fn/get_log_folders         401     200    200       401     401     401   401        401
-    POST  /_fn/get_base_url            401     200    200       401     401     401   401        401
-    POST  /_fn/start_import            401     403      -       401     401     401   401        401
-    POST  /_fn/load_sample_data        401     200    200       401     401     401   401        401
-    POST  /_fn/remove_sample_data      401     200    200       401     401     401   401        401
+    POST   /_fn/get_report                            401     200    200       401     401     401   401        401
+    POST   /_fn/get_heat_map                          401     200    200       401     401     401   401        401
+    POST   /_fn/get_latest_call                       401     200    200       401     401     401   401        401
+    POST   /_fn/get_live_version                      401     200    200       401     401     401   401        401
+    POST   /_fn/get_recorder_health                   401     200    200       401     401     401   401        401
+    POST   /_fn/get_budget_draft                      401     200    200       401     401     401   401        401
+    POST   /_fn/save_budget                           401     200    200       401     401     401   401        401
+    POST   /_fn/get_budgets                           401     200    200       401     401     401   401        401
+    POST   /_fn/get_named_budget_draft                401     200    200       401     401     401   401        401
+    POST   /_fn/save_named_budget                     401     200    200       401     401     401   401        401
+    POST   /_fn/delete_budget                         401     404    404       401     401     401   401        401
+    POST   /_fn/get_quotes                            401     200    200       401     401     401   401        401
+    POST   /_fn/get_month_elsewhere                   401     200    200       401     401     401   401        401
+    POST   /_fn/get_price_cards                       401     200    200       401     401     401   401        401
+    POST   /_fn/get_model_names                       401     200    200       401     401     401   401        401
+    POST   /_fn/get_keys                              401     200    200       401     401     401   401        401
+    POST   /_fn/create_key                            401     200    200       401     401     401   401        401
+    POST   /_fn/revoke_key                            401     404    404       401     401     401   401        401
+    POST   /_fn/get_alerts                            401     200    200       401     401     401   401        401
+    POST   /_fn/acknowledge_alert                     401     404    404       401     401     401   401        401
+    POST   /_fn/mark_alert_normal                     401     404    404       401     401     401   401        401
+    POST   /_fn/get_channels                          401     200    200       401     401     401   401        401
+    POST   /_fn/get_channel_draft                     401     200    200       401     401     401   401        401
+    POST   /_fn/save_channel                          401     200    200       401     401     401   401        401
+    POST   /_fn/test_channel                          401     404    404       401     401     401   401        401
+    POST   /_fn/switch_channel                        401     404    404       401     401     401   401        401
+    POST   /_fn/delete_channel                        401     404    404       401     401     401   401        401
+    POST   /_fn/rotate_signing_secret                 401     404    404       401     401     401   401        401
+    POST   /_fn/send_delivery_again                   401     404    404       401     401     401   401        401
+    POST   /_fn/get_chat_set_up                       401     200    200       401     401     401   401        401
+    POST   /_fn/get_turn_usage                        401     200    200       401     401     401   401        401
+    POST   /_fn/get_people                            401     200    200       401     401     401   401        401
+    POST   /_fn/invite_person                         401     403    200       401     401     401   401        401
+    POST   /_fn/change_person                         401     403    404       401     401     401   401        401
+    POST   /_fn/change_password                       401     400    400       401     401     401   401        401
+    POST   /_fn/get_arrivals                          401     200    200       401     401     401   401        401
+    POST   /_fn/get_log_folders                       401     200    200       401     401     401   401        401
+    POST   /_fn/get_base_url                          401     200    200       401     401     401   401        401
+    POST   /_fn/start_import                          401     403      -       401     401     401   401        401
+    POST   /_fn/load_sample_data                      401     200    200       401     401     401   401        401
+    POST   /_fn/remove_sample_data                    401     200    200       401     401     401   401        401
 
-    GET   /healthz                     200     200    200       200     200     200   200        200
-    GET   /readyz                      200     200    200       200     200     200   200        200
-    GET   /login                       200     303    303       200     200     200   200        200
-    POST  /login                       401     401    401       401     401     401   401        401
-    POST  /logout                      303     303    303       303     303     303   303        303
-    GET   /setup                       410     410    410       410     410     410   410        410
-    POST  /setup                       410     410    410       410     410     410   410        410
-    GET   /join                        410     410    410       410     410     410   410        410
-    POST  /join                        410     410    410       410     410     410   410        410
+    GET    /healthz                                   200     200    200       200     200     200   200        200
+    GET    /readyz                                    200     200    200       200     200     200   200        200
+    GET    /login                                     200     303    303       200     200     200   200        200
+    POST   /login                                     401     401    401       401     401     401   401        401
+    POST   /logout                                    303     303    303       303     303     303   303        303
+    GET    /setup                                     410     410    410       410     410     410   410        410
+    POST   /setup                                     410     410    410       410     410     410   410        410
+    GET    /join                                      410     410    410       410     410     410   410        410
+    POST   /join                                      410     410    410       410     410     410   410        410
 ";
 
 #[tokio::test]
@@ -198,6 +234,33 @@ fn body_of(path: &str) -> (&'static str, String) {
         "/_fn/save_budget" => {
             (FORM, "limit=100&threshold_1=40&threshold_2=80&threshold_3=95&time_zone=UTC&at_limit=block".into())
         }
+        "/api/analytics/budgets" | "/api/analytics/budgets/{id}" => {
+            json(serde_json::json!({"name": "one", "limitCents": 100}))
+        }
+        "/api/channels" => json(serde_json::json!({"kind": "slack", "url": "https://hooks.slack.com/services/x"})),
+        "/_fn/get_named_budget_draft" => json(serde_json::json!({"id": "", "entered": null})),
+        "/_fn/save_named_budget" => {
+            let fields = "budget_id=&budget_name=one&budget_scope=user&budget_project=&budget_model=&budget_period=day";
+            let limits = "budget_limit=5&budget_thresholds=80&budget_time_zone=UTC&budget_at_limit=notify";
+            (FORM, format!("{fields}&{limits}&raised_limit=&raised_until="))
+        }
+        "/_fn/get_alerts" => json(serde_json::json!({"show": "open", "after": null})),
+        "/_fn/acknowledge_alert" | "/_fn/mark_alert_normal" => (FORM, "id=none&show=open".into()),
+        "/_fn/get_channel_draft" => json(serde_json::json!({"wanted": {"New": "slack"}})),
+        "/_fn/save_channel" => {
+            let form =
+                "form[id]=&form[kind]=slack&form[name]=one&form[host]=&form[port]=&form[encryption]=&form[username]=";
+            let rest =
+                "form[from]=&form[to]=&form[min_level]=info&form[topics][0]=budget&form[quiet_from]=&form[quiet_to]=";
+            let url = "form[digest]=none&form[time_zone]=UTC&url=https://hooks.slack.com/services/x";
+            (FORM, format!("{form}&{rest}&{url}"))
+        }
+        "/_fn/rotate_signing_secret" => json(serde_json::json!({"id": "none"})),
+        "/_fn/switch_channel" => (FORM, "id=none&is_enabled=false".into()),
+        "/_fn/test_channel" | "/_fn/delete_channel" | "/_fn/send_delivery_again" | "/_fn/delete_budget" => {
+            (FORM, "id=none".into())
+        }
+        "/_fn/get_turn_usage" => json(serde_json::json!({"call_id": "none"})),
         "/_fn/invite_person" => (FORM, "role=member".into()),
         "/_fn/change_person" => (FORM, "user_id=owner&change=shut_out".into()),
         "/_fn/change_password" => (FORM, "current=&password=short&again=short".into()),

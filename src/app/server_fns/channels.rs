@@ -282,7 +282,8 @@ fn fault_beside_secrets(form: &ChannelForm) -> Option<ChannelFault> {
     use crate::domain::secret::Secret;
     use crate::domain::usage::UserId;
     let input = form.to_input("https://example.com/", "example");
-    let parsed = input.make(&UserId::owner(), String::new(), &Zone::UTC, Secret::new("whsec_"), 0);
+    // Nothing of it depends on whose it is.
+    let parsed = input.make(&UserId(String::new()), String::new(), &Zone::UTC, Secret::new("whsec_"), 0);
     let error = parsed.and_then(|channel| match &channel.target {
         crate::domain::channel::Target::Email(mail) => crate::watch::notify::mail::check(mail),
         _ => Ok(()),

@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn a_good_form_is_a_channel_and_shows_as_it_was_without_its_password() {
         let input = mail_form().to_input("", "hunter2");
-        let channel = input.make(&UserId::owner(), "c1".into(), &Zone::UTC, Secret::new("whsec_x"), 0).unwrap();
+        let channel = input.make(&UserId("ada".into()), "c1".into(), &Zone::UTC, Secret::new("whsec_x"), 0).unwrap();
         let shown = ChannelForm::of(&channel);
         assert_eq!(shown, ChannelForm { id: "c1".into(), ..mail_form() });
         assert_eq!(shown.to_input("", "").change(&channel, 1).unwrap(), channel);

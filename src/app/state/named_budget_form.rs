@@ -272,7 +272,7 @@ mod tests {
             raised_until: "2026-11-30".into(),
             ..good()
         };
-        let budget = entered.parse(&UserId::owner(), NOON_MS).unwrap();
+        let budget = entered.parse(&UserId("ada".into()), NOON_MS).unwrap();
         assert_eq!((budget.scope.clone(), budget.period), (BudgetScope::Project("shop".into()), BudgetPeriod::Week));
         assert_eq!((budget.model.as_deref(), budget.thresholds.as_slice()), (Some("sonnet"), &[40, 80, 95][..]));
         assert_eq!((budget.at_limit, budget.limit.to_cents()), (AtLimit::Block, 125_050));
@@ -281,14 +281,14 @@ mod tests {
         let shown = NamedBudgetForm::of(&budget, NOON_MS);
         assert_eq!((shown.name.as_str(), shown.project.as_str(), shown.limit.as_str()), ("Shop", "shop", "1250.50"));
         assert_eq!((shown.thresholds.as_str(), shown.raised_until.as_str()), ("40, 80, 95", "2026-11-30"));
-        assert_eq!(shown.parse(&UserId::owner(), NOON_MS), Ok(budget.clone()));
+        assert_eq!(shown.parse(&UserId("ada".into()), NOON_MS), Ok(budget.clone()));
         assert_eq!(NamedBudgetForm::of(&budget, 1_796_079_600_000).raised_limit, "", "the raise is over");
     }
 
     #[test]
     fn a_scope_may_be_a_key_and_thresholds_may_be_none() {
         let of_key = NamedBudgetForm { scope: "key:k1".into(), thresholds: " ".into(), ..good() };
-        let budget = of_key.parse(&UserId::owner(), NOON_MS).unwrap();
+        let budget = of_key.parse(&UserId("ada".into()), NOON_MS).unwrap();
         assert_eq!((budget.scope.clone(), budget.thresholds.len()), (BudgetScope::ApiKey("k1".into()), 0));
         assert_eq!(NamedBudgetForm::of(&budget, NOON_MS).scope, "key:k1");
     }
@@ -296,7 +296,7 @@ mod tests {
     #[test]
     fn each_fault_of_one_of_several_is_told_at_its_own_field() {
         let today = NamedBudgetForm { raised_limit: "200".into(), raised_until: "2026-11-18".into(), ..good() };
-        assert!(today.parse(&UserId::owner(), NOON_MS).is_ok(), "a raise may be for today");
+        assert!(today.parse(&UserId("ada".into()), NOON_MS).is_ok(), "a raise may be for today");
         for (entered, field) in [
             (NamedBudgetForm { name: " ".into(), ..good() }, NAME),
             (NamedBudgetForm { scope: "team".into(), ..good() }, SCOPE),
@@ -322,7 +322,7 @@ mod tests {
             (NamedBudgetForm { raised_until: "soon".into(), ..today.clone() }, RAISED_UNTIL),
         ] {
             assert_eq!(entered.check().unwrap_err().field, field, "{entered:?}");
-            assert_eq!(entered.parse(&UserId::owner(), NOON_MS).unwrap_err().field, field, "{entered:?}");
+            assert_eq!(entered.parse(&UserId("ada".into()), NOON_MS).unwrap_err().field, field, "{entered:?}");
         }
     }
 
@@ -330,10 +330,10 @@ mod tests {
     fn what_only_the_server_knows_of_a_form_is_left_to_it() {
         let mars = NamedBudgetForm { time_zone: "Mars/Olympus".into(), ..good() };
         assert!(mars.check().is_ok());
-        assert_eq!(mars.parse(&UserId::owner(), NOON_MS).unwrap_err().field, TIME_ZONE);
+        assert_eq!(mars.parse(&UserId("ada".into()), NOON_MS).unwrap_err().field, TIME_ZONE);
         let over = NamedBudgetForm { raised_limit: "200".into(), raised_until: "2026-11-17".into(), ..good() };
         assert!(over.check().is_ok());
-        assert_eq!(over.parse(&UserId::owner(), NOON_MS).unwrap_err().field, RAISED_UNTIL);
+        assert_eq!(over.parse(&UserId("ada".into()), NOON_MS).unwrap_err().field, RAISED_UNTIL);
     }
 
     #[test]
