@@ -78,10 +78,11 @@ export async function startServer(env = {}) {
     url,
     folder,
     log: () => log,
-    /** Runs a command of the same binary on the same data. */
-    run: (args) =>
+    /** Runs a command of the same binary on the same data, with `input` as what is typed. */
+    run: (args, input = '') =>
       new Promise((resolve, reject) => {
         const command = spawn(binary, args, { cwd: root, env: environment });
+        command.stdin.end(input);
         let text = '';
         command.stdout.on('data', (chunk) => (text += chunk));
         command.stderr.on('data', (chunk) => (text += chunk));

@@ -130,7 +130,7 @@ test('the calculator compares models at the published prices, in an address that
 
 const axe = await readFile(new URL('../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 
-for (const name of ['start', 'budgets', 'calculator', 'keys']) {
+for (const name of ['start', 'budgets', 'budgets?edit=new', 'calculator', 'keys', 'alerts', 'alerts/channels', 'settings']) {
   for (const scheme of ['light', 'dark']) {
     for (const width of [1280, 375]) {
       test(`/${name} at ${width} px, ${scheme}: nothing sideways, axe finds nothing`, async () => {
@@ -140,7 +140,7 @@ for (const name of ['start', 'budgets', 'calculator', 'keys']) {
         const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
         assert.equal(overflow, 0);
         await page.waitForTimeout(400);
-        await keepScreenshot(page, `${name}-${width}-${scheme}`);
+        await keepScreenshot(page, `${name.replaceAll(/\W/g, '-')}-${width}-${scheme}`);
         await page.evaluate(axe);
         const { violations } = await page.evaluate(() => window.axe.run());
         assert.deepEqual(violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target).join(', ')}`), []);
