@@ -19,6 +19,9 @@ const NEEDED_SQLITE: &str = "3.51.3";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const BUSY_TIMEOUT_TEXT: &str = "5s";
 const READERS: u32 = 4;
+/// Pages that each connection keeps, in KiB; SQLite takes a size in bytes as a negative number. The system's own cache has the
+/// rest of the file.
+const CACHE_KIB: i32 = -8_192;
 
 #[derive(Clone, Debug)]
 pub(super) enum Db {
@@ -190,7 +193,7 @@ async fn open_sqlite(path: &Path) -> Result<Db, LedgerError> {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
-        .pragma("cache_size", "-65536")
+        .pragma("cache_size", CACHE_KIB.to_string())
         // 16 MiB instead of 4: bulk imports rewrite the same pages, so fewer checkpoints copy them less often.
         .pragma("wal_autocheckpoint", "4000")
         .disable_statement_logging();
