@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 /// Frames that share a commit at most.
-const GROUP_FRAMES: usize = 1_024;
+const GROUP_FRAMES: usize = 256;
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// How long frames that nobody waits for gather before they are written; a frame that somebody waits for takes them along.
 const GATHER: Duration = Duration::from_millis(1);
