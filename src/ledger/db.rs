@@ -16,9 +16,13 @@ use std::time::Duration;
 /// Below it, two connections can lose commits (sqlite.org/wal.html#walresetbug).
 const NEEDED_SQLITE: &str = "3.51.3";
 /// How long a writer waits for another one.
+const GROUP_SIZES: [usize; 4] = [64, 16, 4, 1];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const BUSY_TIMEOUT_TEXT: &str = "5s";
 const READERS: u32 = 4;
+/// Pages that each connection keeps, in KiB; SQLite takes a size in bytes as a negative number. The system's own cache has the
+/// rest of the file.
+const CACHE_KIB: i32 = -8_192;
 
 #[derive(Clone, Debug)]
 pub(super) enum Db {
@@ -183,6 +187,17 @@ pub(super) fn beside(path: &Path, what: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Rows in groups that share a statement. There are few sizes, so that few statements serve every number of rows: a prepared
+/// statement of hundreds of rows takes a megabyte, and each connection keeps a hundred of them.
+pub(super) fn in_groups<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let size = GROUP_SIZES.into_iter().find(|size| *size <= rows.len())?;
+        let (group, rest) = rows.split_at(size);
+        rows = rest;
+        Some(group)
+    })
+}
+
 async fn open_sqlite(path: &Path) -> Result<Db, LedgerError> {
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -190,7 +205,7 @@ async fn open_sqlite(path: &Path) -> Result<Db, LedgerError> {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
-        .pragma("cache_size", "-65536")
+        .pragma("cache_size", CACHE_KIB.to_string())
         // 16 MiB instead of 4: bulk imports rewrite the same pages, so fewer checkpoints copy them less often.
         .pragma("wal_autocheckpoint", "4000")
         .disable_statement_logging();
@@ -244,4 +259,19 @@ pub(super) fn keep_private(_path: &Path) -> Result<(), LedgerError> {
 fn version_of(text: &str) -> [u32; 3] {
     let mut parts = text.split('.').map(|part| part.parse().unwrap_or(0));
     std::array::from_fn(|_| parts.next().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_groups;
+
+    #[test]
+    fn groups_have_few_sizes_and_hold_every_row_in_its_order() {
+        let rows: Vec<u32> = (0..1_000).collect();
+        for count in [0, 1, 3, 63, 64, 65, 103, 1_000] {
+            let groups: Vec<&[u32]> = in_groups(&rows[..count]).collect();
+            assert_eq!(groups.concat(), rows[..count]);
+            assert!(groups.iter().all(|group| [64, 16, 4, 1].contains(&group.len())), "{count}");
+        }
+    }
 }

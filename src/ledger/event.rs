@@ -1,6 +1,6 @@
 //! Single events: how a row and a [`UsageEvent`] become each other, and paging through them, newest first.
 
-use super::db::{Tx, with_reader, with_tx};
+use super::db::{Tx, in_groups, with_reader, with_tx};
 use super::{Ledger, LedgerError};
 use crate::domain::cost::CostParts;
 use crate::domain::money::NanoUsd;
@@ -108,7 +108,7 @@ pub(super) async fn find(
     keys: &[&str],
 ) -> Result<Vec<UsageEvent>, LedgerError> {
     let mut found = Vec::new();
-    for chunk in keys.chunks(500) {
+    for chunk in in_groups(keys) {
         let rows: Vec<EventRow> = with_tx!(tx, |connection| {
             let mut select =
                 QueryBuilder::new(concat!("select ", event_columns!(), " from usage_event where user_id = "));
@@ -145,7 +145,7 @@ pub(super) async fn delete(tx: &mut Tx, events: &[&UsageEvent]) -> Result<(), Le
 
 /// Writes the events as they are. Counts beyond an i64 were refused when the rollups were worked out, before this.
 pub(super) async fn insert(tx: &mut Tx, events: &[UsageEvent]) -> Result<(), LedgerError> {
-    for chunk in events.chunks(500) {
+    for chunk in in_groups(events) {
         with_tx!(tx, |connection| {
             let mut insert = QueryBuilder::new(concat!("insert into usage_event (", event_columns!(), ") "));
             insert.push_values(chunk, |mut row, event| {

@@ -2,7 +2,7 @@
 //! [`rollup_columns`]; every statement and [`Sums`] follow that order.
 
 use super::LedgerError;
-use super::db::{Tx, with_tx};
+use super::db::{Tx, in_groups, with_tx};
 use crate::domain::cost::CostParts;
 use crate::domain::money::NanoUsd;
 use crate::domain::period::{Zone, day_bounds, local_date};
@@ -160,7 +160,7 @@ impl RollupChanges {
         let mut rows = self.rows();
         // In the order of the table, so that its pages are touched once, and by every writer in the same order.
         rows.sort_by_key(|row| (row.user_id, row.grain, row.bucket_at_ms, row.series_id));
-        for chunk in rows.chunks(500) {
+        for chunk in in_groups(&rows) {
             write_chunk(tx, chunk).await?;
         }
         Ok(())
@@ -181,7 +181,7 @@ impl RollupChanges {
 }
 
 async fn write_series(tx: &mut Tx, series: &[(&SeriesKey, &i64)]) -> Result<(), LedgerError> {
-    for chunk in series.chunks(500) {
+    for chunk in in_groups(series) {
         with_tx!(tx, |connection| {
             let mut insert = QueryBuilder::new(
                 "insert into series (user_id, id, provider, model, model_family, api_key_id, source, project) ",

@@ -8,10 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 /// Frames that share a commit at most.
-const GROUP_FRAMES: usize = 1_024;
+const GROUP_FRAMES: usize = 256;
 const RETRY_AFTER: Duration = Duration::from_millis(100);
+/// How long frames that nobody waits for gather before they are written; a frame that somebody waits for takes them along.
+const GATHER: Duration = Duration::from_millis(1);
+/// From the beginning of one flush to that of the next, at least: writes beside a flush are slow.
+const FLUSH_EVERY: Duration = Duration::from_millis(20);
 
 /// The way into the spool. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -89,6 +94,7 @@ pub(in crate::capture) async fn write_frames(
         if taken == 0 {
             return;
         }
+        gather(&mut queue, &mut group).await;
         let (frames, watchers): (Vec<Frame>, Vec<_>) =
             group.drain(..).map(|queued| (queued.frame, queued.written)).unzip();
         if !write_group(&file, &frames, &counters, &has_written, &stop).await {
@@ -102,7 +108,7 @@ pub(in crate::capture) async fn write_frames(
     }
 }
 
-/// Flushes what was written, whenever something was, until `stop` becomes true.
+/// Flushes what was written, whenever something was, until `stop` becomes true; not more often than [`FLUSH_EVERY`].
 pub(in crate::capture) async fn flush_frames(
     file: Arc<SpoolFile>,
     counters: Arc<Counters>,
@@ -112,6 +118,7 @@ pub(in crate::capture) async fn flush_frames(
     loop {
         // Made before the flush, so that it also hears of what is written meanwhile.
         let more_written = has_written.notified();
+        let next = Instant::now() + FLUSH_EVERY;
         if let Err(error) = file.flush().await {
             counters.note_error("the spool could not be flushed", &error);
         }
@@ -121,6 +128,22 @@ pub(in crate::capture) async fn flush_frames(
         tokio::select! {
             () = more_written => {}
             _ = stop.wait_for(|stop| *stop) => {}
+        }
+        // Only the time matters, and that the wait can be cut short.
+        tokio::time::timeout_at(next, stop.wait_for(|stop| *stop)).await.ok();
+    }
+}
+
+/// Waits for company while nobody waits for what is there: at low load, the end of a call is so written with the start of
+/// the next.
+async fn gather(queue: &mut QueuedFrames, group: &mut Vec<Queued>) {
+    let until = Instant::now() + GATHER;
+    let mut seen = 0;
+    while group.len() < GROUP_FRAMES && group[seen..].iter().all(|queued| queued.written.is_none()) {
+        seen = group.len();
+        let more = queue.receiver.recv_many(group, GROUP_FRAMES - seen);
+        if !matches!(tokio::time::timeout_at(until, more).await, Ok(taken) if taken > 0) {
+            return;
         }
     }
 }
