@@ -43,7 +43,9 @@ pub fn Overview() -> impl IntoView {
     let heat_map = Resource::new(move || question.get(), ask_heat_map);
     let latest = Resource::new(move || time_zone_of(&question.get()), get_latest_call);
 
+    let follows_move = StoredValue::new(false);
     let is_connected = follow_moves(move || {
+        follows_move.set_value(true);
         answer.refetch();
         heat_map.refetch();
         latest.refetch();
@@ -51,8 +53,16 @@ pub fn Overview() -> impl IntoView {
 
     let is_fetching = RwSignal::new(false);
     let is_dimmed = RwSignal::new(false);
-    // Effects run in the browser only, so server and browser begin with the same class.
-    Effect::new(move |_| is_dimmed.set(is_fetching.get()));
+    // Effects run in the browser only, so server and browser begin with the same class. What is asked again because numbers
+    // moved dims nothing: it is the same question.
+    Effect::new(move |was_fetching: Option<bool>| {
+        let is_fetching = is_fetching.get();
+        if was_fetching == Some(true) && !is_fetching {
+            follows_move.set_value(false);
+        }
+        is_dimmed.set(is_fetching && !follows_move.get_value());
+        is_fetching
+    });
 
     view! {
         <Title text="Overview · Tollbridge"/>

@@ -30,6 +30,7 @@ pub fn PasswordCard(
             Some(view! { <Notice level=Level::Critical word="Not changed." message=error.to_string()/> }.into_any())
         }
     };
+    let name = login.clone().unwrap_or_else(|| "owner".into());
     let lead = match login {
         Some(login) => format!("You are logged in as {login}. A new password ends all your sessions, this one too."),
         None => "Nobody has to log in yet. Once you set a password, everybody does, as “owner” for you, and every client needs a key."
@@ -40,6 +41,8 @@ pub fn PasswordCard(
         <Card id="password" title="Your password">
             <p class="card-lead">{lead}</p>
             <ActionForm action=change attr:class="form" attr:novalidate="">
+                // For password managers, which keep a password under a name.
+                <input type="text" name="username" value=name autocomplete="username" hidden/>
                 {has_login.then(|| view! {
                     <TextField name="current" label="Current password" input_type="password" autocomplete="current-password"
                         value=nothing fault=Signal::derive(move || fault_at("current"))/>
