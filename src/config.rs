@@ -86,6 +86,8 @@ pub struct RecorderSettings {
 #[serde(default, deny_unknown_fields)]
 pub struct AlertSettings {
     pub allow_private_addresses: bool,
+    /// A PEM file of authorities that receivers' certificates may come from too; empty: the public ones alone.
+    pub ca_file: String,
 }
 
 /// How long raw events are kept. Their sums are kept for good.

@@ -17,6 +17,7 @@ mod budget;
 mod channel;
 mod db;
 mod delivery;
+mod digest;
 mod doctor;
 mod event;
 mod evidence;

@@ -47,7 +47,7 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
     let greeting = greeting(&access, bound, has_password, clock.now_ms());
     let gateway = gateway(&config, &ledger, &recorder)?;
     let notifier =
-        open_notifier(&config).map_err(|error| CommandError::Failed(format!("TLS cannot be used: {error}")))?;
+        open_notifier(&config).map_err(|error| CommandError::Failed(format!("[alerts] ca_file: {error}")))?;
     let sending = {
         let clock = clock.clone();
         tokio::spawn(notifier.clone().run(ledger.clone(), move || clock.now_ms()))

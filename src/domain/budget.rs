@@ -230,7 +230,7 @@ fn is_crossed(spent: NanoUsd, limit: NanoUsd, threshold: u32) -> bool {
     i128::from(spent.0) * 100 >= i128::from(limit.0) * i128::from(threshold)
 }
 
-fn percent_used(spent: NanoUsd, limit: NanoUsd) -> f64 {
+pub(super) fn percent_used(spent: NanoUsd, limit: NanoUsd) -> f64 {
     if limit.0 <= 0 {
         return 0.0;
     }

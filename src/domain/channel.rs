@@ -6,7 +6,7 @@ pub mod input;
 mod tests;
 mod timing;
 
-pub use timing::{Digest, QuietHours, Timing};
+pub use timing::{Digest, DigestPeriod, QuietHours, Timing};
 
 use super::budget::AlertLevel;
 use super::notification::{Notification, Topic};
@@ -22,6 +22,8 @@ const MAX_NAME_CHARS: usize = 100;
 const MAX_URL_BYTES: usize = 2_000;
 const MAX_FIELD_BYTES: usize = 500;
 const MAX_RECIPIENTS: usize = 10;
+/// How late a digest may be.
+const DIGEST_LATE_MS: i64 = 12 * 60 * 60 * 1_000;
 /// Two, so that a receiver can change over without missing anything.
 pub const MAX_SIGNING_SECRETS: usize = 2;
 
@@ -128,6 +130,15 @@ impl Channel {
             Some(at_ms) => Timing::InDigest(self.not_in_quiet_hours(level, at_ms)),
             None => Timing::At(self.not_in_quiet_hours(level, now_ms)),
         }
+    }
+
+    /// What the digest tells of that is to be sent now, if it was not: a server that was off at eight is late, and after
+    /// half a day too late.
+    pub fn due_digest(&self, now_ms: i64) -> Option<DigestPeriod> {
+        let period = self.digest.last(&Zone::parse(&self.time_zone).ok()?, now_ms)?;
+        let due_ms = self.not_in_quiet_hours(AlertLevel::Info, period.at_ms);
+        let is_due = (due_ms..due_ms + DIGEST_LATE_MS).contains(&now_ms) && period.at_ms > self.created_at_ms;
+        (is_due && self.disabled_at_ms.is_none()).then_some(period)
     }
 
     /// The instant itself, or the end of the quiet hours that it lies in. Critical alerts know none. A zone that is unknown

@@ -1,5 +1,9 @@
 //! What somebody is told: one message, the same for every channel. How a channel writes it down is in `watch::notify`.
 
+mod digest;
+
+pub use digest::{BudgetLine, DigestFigures};
+
 use super::alert::{Alert, AlertKind, AlertSubject, Contributor, Dimension, Measured};
 use super::budget::AlertLevel;
 use super::money::{NanoUsd, format_cost};
@@ -49,7 +53,7 @@ pub enum Topic {
     Anomaly,
     /// Tollbridge itself: calls that could not be recorded, models without a price.
     Health,
-    /// Several notifications in one. No channel chooses it.
+    /// What was spent, and several notifications in one. No channel chooses it.
     Digest,
     /// Somebody pressed the test button. No channel chooses it.
     Test,
@@ -108,32 +112,6 @@ impl Notification {
             occurred_at_ms: now_ms,
             alert_id: None,
         }
-    }
-
-    /// Several in one, the worst first. None of none.
-    pub fn digest(notifications: &[Self], now_ms: i64) -> Option<Self> {
-        let worst = notifications.iter().map(|one| one.level).max()?;
-        let mut sorted: Vec<&Self> = notifications.iter().collect();
-        sorted.sort_by_key(|one| (std::cmp::Reverse(one.level), one.occurred_at_ms));
-        // The last line says how many are left out.
-        let shown = if sorted.len() > MAX_FACTS { MAX_FACTS - 1 } else { sorted.len() };
-        let mut facts: Vec<Fact> =
-            sorted.iter().take(shown).map(|one| Fact::new(level_word(one.level), &one.title)).collect();
-        if shown < sorted.len() {
-            facts.push(Fact::new("More", format!("and {} others", sorted.len() - shown)));
-        }
-        let count = notifications.len();
-        let noun = if count == 1 { "alert" } else { "alerts" };
-        Some(Self {
-            topic: Topic::Digest,
-            level: worst,
-            title: format!("{count} {noun} since the last digest"),
-            sentence: count_by_level(notifications),
-            facts,
-            link: Some("/alerts".into()),
-            occurred_at_ms: now_ms,
-            alert_id: None,
-        })
     }
 }
 
@@ -296,20 +274,5 @@ mod tests {
             let with_link = Notification { link: Some(link.into()), ..Notification::test("here", 0) };
             assert_eq!(with_link.trimmed().link.is_some(), is_kept, "{link}");
         }
-    }
-
-    #[test]
-    fn a_digest_tells_the_worst_first_and_how_many_are_left_out() {
-        let few = [notification(AlertLevel::Info, "half"), notification(AlertLevel::Critical, "over")];
-        let digest = Notification::digest(&few, 7).unwrap();
-        assert_eq!(digest.title, "2 alerts since the last digest");
-        assert_eq!(digest.sentence, "1 critical, 1 note.");
-        assert_eq!(digest.facts, [Fact::new("Critical", "over"), Fact::new("Note", "half")]);
-        assert_eq!(digest.level, AlertLevel::Critical);
-        let many = vec![notification(AlertLevel::Warning, "again"); 30];
-        let digest = Notification::digest(&many, 7).unwrap();
-        assert_eq!(digest.facts.len(), MAX_FACTS);
-        assert_eq!(digest.facts[MAX_FACTS - 1], Fact::new("More", "and 19 others"));
-        assert_eq!(Notification::digest(&[], 7), None);
     }
 }

@@ -6,12 +6,14 @@ use super::live::Listeners;
 use crate::capture::gateway::Gateway;
 use crate::capture::import::job::ImportJobs;
 use crate::capture::recorder::{QUEUE_MAX_BYTES, Recorder, RecorderOptions};
-use crate::config::Config;
+use crate::config::{AlertSettings, Config};
 use crate::domain::price::PriceBook;
 use crate::ledger::{Ledger, LedgerError};
 use crate::watch::notify::Notifier;
+use crate::watch::notify::outbound::{AuthorityError, Outbound, read_authorities};
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -56,9 +58,11 @@ pub async fn open_recorder(
 /// Opens what sends alerts, as the configuration describes it.
 ///
 /// # Errors
-/// The TLS library has no usable algorithms.
-pub fn open_notifier(config: &Config) -> Result<Notifier, Box<dyn std::error::Error + Send + Sync>> {
-    Ok(Notifier::new(config.settings.alerts.allow_private_addresses, &config.dashboard_url())?)
+/// The certificates of `ca_file` cannot be used.
+pub fn open_notifier(config: &Config) -> Result<Notifier, AuthorityError> {
+    let AlertSettings { allow_private_addresses, ca_file } = &config.settings.alerts;
+    let own = if ca_file.is_empty() { Vec::new() } else { read_authorities(Path::new(ca_file))? };
+    Ok(Notifier::new(Outbound::new(*allow_private_addresses, own)?, &config.dashboard_url()))
 }
 
 /// Where "now" comes from (invariant 10).

@@ -32,6 +32,20 @@ impl Ledger {
         rows.into_iter().map(Channel::try_from).collect()
     }
 
+    /// Everybody's channels that want digests.
+    pub(super) async fn channels_with_digests(&self) -> Result<Vec<Channel>, LedgerError> {
+        let rows: Vec<ChannelRow> = with_reader!(&self.db, |pool| {
+            sqlx::query_as(concat!(
+                "select ",
+                channel_columns!(),
+                " from channel where digest <> 'none' and disabled_at_ms is null order by user_id, id"
+            ))
+            .fetch_all(pool)
+            .await?
+        });
+        rows.into_iter().map(Channel::try_from).collect()
+    }
+
     pub async fn channel(&self, user: &UserId, id: &str) -> Result<Option<Channel>, LedgerError> {
         let row: Option<ChannelRow> = with_reader!(&self.db, |pool| {
             sqlx::query_as(concat!("select ", channel_columns!(), " from channel where user_id = $1 and id = $2"))

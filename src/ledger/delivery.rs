@@ -55,23 +55,6 @@ impl Ledger {
         }))
     }
 
-    /// Makes one message each of what waits for a digest that is due.
-    pub async fn gather_digests(&self, now_ms: i64) -> Result<(), LedgerError> {
-        let mut tx = self.db.begin().await?;
-        let due: Vec<(String, String)> = with_tx!(&mut tx, |connection| {
-            sqlx::query_as(
-                "select distinct user_id, channel_id from delivery where state = 'held' and next_attempt_at_ms <= $1",
-            )
-            .bind(now_ms)
-            .fetch_all(connection)
-            .await?
-        });
-        for (user, channel_id) in due {
-            gather(&mut tx, &UserId(user), &channel_id, now_ms).await?;
-        }
-        tx.commit().await
-    }
-
     /// Takes up to `limit` deliveries whose time has come, the longest overdue first. Nobody else gets them while the
     /// lease holds.
     pub async fn take_due(&self, now_ms: i64, limit: u32) -> Result<Vec<DueDelivery>, LedgerError> {
@@ -242,26 +225,6 @@ async fn take(tx: &mut Tx, mut delivery: Delivery, now_ms: i64) -> Result<Option
     Ok(channel.map(|channel| DueDelivery { channel, delivery }))
 }
 
-async fn gather(tx: &mut Tx, user: &UserId, channel_id: &str, now_ms: i64) -> Result<(), LedgerError> {
-    // Claimed by the update: what another process gathers is not gathered again.
-    let gathered: Vec<String> = with_tx!(tx, |connection| {
-        sqlx::query_scalar(
-            "update delivery set state = 'gathered' where user_id = $1 and channel_id = $2 and state = 'held' \
-             and next_attempt_at_ms <= $3 returning notification",
-        )
-        .bind(&user.0)
-        .bind(channel_id)
-        .bind(now_ms)
-        .fetch_all(connection)
-        .await?
-    });
-    let notifications: Result<Vec<Notification>, _> = gathered.iter().map(|json| serde_json::from_str(json)).collect();
-    let notifications = notifications.map_err(|_| LedgerError::OutOfRange("delivery.notification"))?;
-    let Some(digest) = Notification::digest(&notifications, now_ms) else { return Ok(()) };
-    let digest = digest.trimmed();
-    insert(tx, &new_delivery(user, channel_id, &digest, DeliveryState::Pending, now_ms, now_ms)).await
-}
-
 async fn record(tx: &mut Tx, delivery: &Delivery, outcome: &Outcome) -> Result<(), LedgerError> {
     with_tx!(tx, |connection| {
         sqlx::query(
@@ -281,7 +244,7 @@ async fn record(tx: &mut Tx, delivery: &Delivery, outcome: &Outcome) -> Result<(
     Ok(())
 }
 
-fn new_delivery(
+pub(super) fn new_delivery(
     user: &UserId,
     channel_id: &str,
     notification: &Notification,
@@ -304,13 +267,15 @@ fn new_delivery(
     }
 }
 
-async fn insert(tx: &mut Tx, delivery: &Delivery) -> Result<(), LedgerError> {
+/// Says whether it was not there yet.
+pub(super) async fn insert(tx: &mut Tx, delivery: &Delivery) -> Result<bool, LedgerError> {
     let notification =
         serde_json::to_string(&delivery.notification).map_err(|_| LedgerError::OutOfRange("delivery.notification"))?;
-    with_tx!(tx, |connection| {
+    let inserted = with_tx!(tx, |connection| {
         sqlx::query(
             "insert into delivery (user_id, id, channel_id, notification, state, attempts, created_at_ms, \
-             next_attempt_at_ms, last_attempt_at_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+             next_attempt_at_ms, last_attempt_at_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+             on conflict (user_id, id) do nothing",
         )
         .bind(&delivery.user_id.0)
         .bind(&delivery.id)
@@ -322,9 +287,10 @@ async fn insert(tx: &mut Tx, delivery: &Delivery) -> Result<(), LedgerError> {
         .bind(delivery.next_attempt_at_ms)
         .bind(delivery.last_attempt_at_ms)
         .execute(connection)
-        .await?;
+        .await?
+        .rows_affected()
     });
-    Ok(())
+    Ok(inserted > 0)
 }
 
 #[derive(sqlx::FromRow)]

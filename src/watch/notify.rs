@@ -58,14 +58,9 @@ pub struct Answer {
 }
 
 impl Notifier {
-    /// # Errors
-    /// The TLS library has no usable algorithms.
-    pub fn new(allow_private_addresses: bool, dashboard_url: &str) -> Result<Self, rustls::Error> {
-        Ok(Self {
-            outbound: Outbound::new(allow_private_addresses)?,
-            dashboard_url: dashboard_url.trim_end_matches('/').into(),
-            attempt_within: ATTEMPT_WITHIN,
-        })
+    /// Sends through `outbound`; links in messages lead to the dashboard's address.
+    pub fn new(outbound: Outbound, dashboard_url: &str) -> Self {
+        Self { outbound, dashboard_url: dashboard_url.trim_end_matches('/').into(), attempt_within: ATTEMPT_WITHIN }
     }
 
     /// Whether a channel's address can be used at all with this configuration. Where it leads is checked with each attempt.
@@ -104,7 +99,6 @@ impl Notifier {
     /// # Errors
     /// The ledger cannot be reached. What was sent and could not be written down is sent again.
     pub async fn deliver_due(&self, ledger: &Ledger, now_ms: i64) -> Result<usize, LedgerError> {
-        ledger.gather_digests(now_ms).await?;
         let due = ledger.take_due(now_ms, AT_ONCE).await?;
         let delivered = join_all(due.iter().map(|due| self.deliver(ledger, due, now_ms))).await;
         delivered.into_iter().collect::<Result<Vec<()>, LedgerError>>().map(|tried| tried.len())
@@ -129,6 +123,7 @@ impl Notifier {
     }
 
     async fn deliver_all_due(&self, ledger: &Ledger, now_ms: &impl Fn() -> i64) -> Result<(), LedgerError> {
+        ledger.gather_digests(now_ms()).await?;
         // Asked of the readers first: looking must not take the write lock.
         while ledger.next_delivery_at_ms().await?.is_some_and(|at_ms| at_ms <= now_ms()) {
             if self.deliver_due(ledger, now_ms()).await? == 0 {

@@ -10,6 +10,7 @@ use tollbridge::domain::budget::AlertLevel;
 use tollbridge::domain::notification::{Notification, Topic};
 use tollbridge::domain::usage::UserId;
 use tollbridge::watch::notify::Notifier;
+use tollbridge::watch::notify::outbound::Outbound;
 
 const PLAIN_FORM: [(&str, &str); 4] = [
     ("content-type", "application/x-www-form-urlencoded"),
@@ -49,7 +50,7 @@ async fn receiver(answer: &'static str) -> String {
 /// A server that may reach receivers on this machine.
 async fn server_beside_receivers() -> TestServer {
     let mut server = TestServer::start().await;
-    server.state.notifier = Notifier::new(true, "http://127.0.0.1:3000").unwrap();
+    server.state.notifier = Notifier::new(Outbound::new(true, Vec::new()).unwrap(), "http://127.0.0.1:3000");
     server.router = tollbridge::http::router::router(
         server.state.clone(),
         tollbridge::http::guard::AllowedHosts::of_loopback(3000),

@@ -101,9 +101,9 @@ async fn whether_a_name_exists_is_not_told() {
     assert_eq!(wrong_password.text().replace("owner", "nobody"), wrong_name.text());
 }
 
-// Row 23: a peer kept the session's id from before the login.
+/// A peer kept the session's id from before the login.
 #[tokio::test]
-async fn each_login_has_a_new_id_and_ends_the_former_session() {
+async fn attack_23_each_login_has_a_new_id_and_ends_the_former_session() {
     let server = with_password().await;
     let first = cookie_of(&log_in(&server, "owner", WORDS, "/").await);
     let form = format!("login=owner&password={}", WORDS.replace(' ', "+"));
@@ -151,7 +151,7 @@ async fn logging_out_a_new_password_and_time_end_a_session() {
 }
 
 #[tokio::test]
-async fn another_site_can_neither_log_in_nor_out() {
+async fn attack_22_another_site_can_neither_log_in_nor_out() {
     let server = with_password().await;
     for path in ["/login", "/logout", "/setup", "/join"] {
         for from in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example"), ("accept", "*/*")] {
@@ -165,9 +165,8 @@ async fn another_site_can_neither_log_in_nor_out() {
     }
 }
 
-// Row 24: guessing.
 #[tokio::test]
-async fn guessing_has_to_wait_longer_and_longer_even_with_the_right_word() {
+async fn attack_24_guessing_has_to_wait_longer_and_longer_even_with_the_right_word() {
     let server = with_password().await;
     for _ in 0..5 {
         assert_eq!(log_in(&server, "owner", "not the right words", "/").await.status, StatusCode::UNAUTHORIZED);
@@ -278,4 +277,43 @@ async fn an_invitation_makes_one_account_and_lets_in() {
     let page = get_as(&server, &cookie_of(&joined), "/keys").await.text();
     assert!(page.contains("data-session=\"ann@example.org\""));
     assert_eq!(join("bob", &words).await.status, StatusCode::GONE);
+}
+
+/// A peer took the role, and who was meant, from the form.
+#[tokio::test]
+async fn attack_04_an_invitation_gives_the_role_that_it_was_made_with_and_no_other() {
+    let server = with_password().await;
+    let invite = server.state.ledger.create_invite(Role::Member, &UserId::owner(), NOW_MS).await.unwrap();
+    let words = WORDS.replace(' ', "+");
+    let form = format!(
+        "token={}&login=eve&password={words}&again={words}&role=admin&user_id=owner&userId=owner",
+        invite.reveal()
+    );
+    let joined = server.post_with("/join", &FORM, form).await;
+    assert_eq!(joined.status, StatusCode::SEE_OTHER, "{}", joined.text());
+    let accounts = server.state.ledger.accounts().await.unwrap();
+    let eve = accounts.iter().find(|account| account.login == "eve").unwrap();
+    assert_eq!((eve.role, eve.user_id == UserId::owner()), (Role::Member, false));
+    assert!(server.state.ledger.check_password("owner", WORDS).await.unwrap().is_some(), "the owner's is as it was");
+}
+
+/// What stands in the ledger of an invitation or a session is a hash, and a hash opens nothing.
+#[tokio::test]
+async fn attack_05_a_link_or_a_cookie_near_a_real_one_opens_nothing() {
+    let server = with_password().await;
+    let invite = server.state.ledger.create_invite(Role::Admin, &UserId::owner(), NOW_MS).await.unwrap();
+    let session = cookie_of(&log_in(&server, "owner", WORDS, "/").await);
+    let last = |text: &str| if text.ends_with('0') { "1" } else { "0" };
+    let near = |text: &str| format!("{}{}", &text[..text.len() - 1], last(text));
+    let link = invite.reveal();
+    let words = WORDS.replace(' ', "+");
+    for token in [near(link), link[..link.len() - 1].to_owned(), format!("{link}0"), String::new()] {
+        let form = format!("token={token}&login=eve&password={words}&again={words}");
+        assert_eq!(server.post_with("/join", &FORM, form).await.status, StatusCode::GONE, "{token}");
+    }
+    for cookie in [near(&session), session[..session.len() - 1].to_owned(), format!("{session}0"), "sid=".into()] {
+        assert_eq!(get_as(&server, &cookie, "/keys").await.status, StatusCode::SEE_OTHER, "{cookie}");
+    }
+    assert_eq!(get_as(&server, &session, "/keys").await.status, StatusCode::OK, "the real one still opens");
+    assert_eq!(server.state.ledger.accounts().await.unwrap().len(), 1);
 }

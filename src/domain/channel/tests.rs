@@ -1,6 +1,7 @@
 //! What a channel takes and when, and which channels are refused.
 
 use super::*;
+use crate::domain::period::instant_at;
 
 const HOUR_MS: i64 = 3_600_000;
 const MINUTE_MS: i64 = 60_000;
@@ -89,6 +90,33 @@ fn a_digest_comes_at_eight_or_after_the_quiet_hours() {
     let sleeps_long = Channel { quiet_hours: Some(QuietHours::parse("22:00", "9:30").unwrap()), ..daily };
     let half_past_nine = NOON_MS + 21 * HOUR_MS + 30 * MINUTE_MS;
     assert_eq!(sleeps_long.timing(AlertLevel::Info, NOON_MS), Timing::InDigest(half_past_nine));
+}
+
+#[test]
+fn a_digest_tells_of_the_days_before_it_and_may_be_half_a_day_late() {
+    let zone = Zone::parse("Europe/Berlin").unwrap();
+    let at = |date: &str, minute: u32| instant_at(&zone, date.parse().unwrap(), minute);
+    let due = |channel: &Channel, now_ms: i64| {
+        channel.due_digest(now_ms).map(|period| (period.from.to_string(), period.to.to_string()))
+    };
+    let days = |from: &str, to: &str| Some((from.to_owned(), to.to_owned()));
+    let old = Channel { created_at_ms: 0, time_zone: "Europe/Berlin".into(), ..channel() };
+    let daily = Channel { digest: Digest::Daily, ..old.clone() };
+    let weekly = Channel { digest: Digest::Weekly, ..old.clone() };
+    // 16 March 2026 is a Monday.
+    let eight = at("2026-03-16", 480);
+    assert_eq!(due(&old, eight), None);
+    assert_eq!(due(&daily, eight - 1), None, "that of the day before is too late");
+    assert_eq!(due(&daily, eight), days("2026-03-15", "2026-03-15"));
+    assert_eq!(due(&daily, at("2026-03-16", 1_199)), days("2026-03-15", "2026-03-15"));
+    assert_eq!(due(&daily, at("2026-03-16", 1_200)), None);
+    assert_eq!(due(&weekly, eight), days("2026-03-09", "2026-03-15"));
+    assert_eq!(due(&weekly, at("2026-03-17", 480)), None);
+    let quiet = Channel { quiet_hours: Some(QuietHours::parse("22:00", "9:30").unwrap()), ..daily.clone() };
+    assert_eq!(due(&quiet, at("2026-03-16", 569)), None);
+    assert_eq!(due(&quiet, at("2026-03-16", 570)), days("2026-03-15", "2026-03-15"));
+    assert_eq!(due(&Channel { created_at_ms: eight, ..daily.clone() }, eight + 1), None, "made after that time");
+    assert_eq!(due(&Channel { disabled_at_ms: Some(1), ..daily }, eight), None);
 }
 
 #[test]

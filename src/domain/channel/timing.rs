@@ -31,6 +31,16 @@ pub enum Digest {
     Weekly,
 }
 
+/// The days that a digest tells of, in the channel's zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DigestPeriod {
+    /// When it is sent: at eight on the day after them.
+    pub at_ms: i64,
+    pub from: NaiveDate,
+    /// Inclusive.
+    pub to: NaiveDate,
+}
+
 /// When a notification may go to a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timing {
@@ -100,6 +110,21 @@ impl Digest {
         }
         let dates = (0..=7).map(|days| today + Days::new(days)).filter(is_day);
         dates.map(|date| instant_at(zone, date, DIGEST_MINUTE)).find(|at_ms| *at_ms > now_ms)
+    }
+
+    /// What the newest digest tells of whose time has come; none without digests.
+    pub(super) fn last(self, zone: &Zone, now_ms: i64) -> Option<DigestPeriod> {
+        let length = match self {
+            Self::None => return None,
+            Self::Daily => 1,
+            Self::Weekly => 7,
+        };
+        let today = local_date(zone, now_ms);
+        let dates = (0..=7).map(|days| today - Days::new(days));
+        let mut dates = dates.filter(|date| self == Self::Daily || date.weekday() == Weekday::Mon);
+        let date = dates.find(|date| instant_at(zone, *date, DIGEST_MINUTE) <= now_ms)?;
+        let at_ms = instant_at(zone, date, DIGEST_MINUTE);
+        Some(DigestPeriod { at_ms, from: date - Days::new(length), to: date - Days::new(1) })
     }
 }
 

@@ -80,3 +80,27 @@ pub(super) fn client_address(peer: Peer, headers: &HeaderMap, access: &Access) -
     let is_proxy = peer.is_loopback() && access.public_url().is_some();
     Some(if is_proxy { asks_for().unwrap_or(peer) } else { peer })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PublicUrl;
+
+    /// Who guesses writes another address into each request, so that none has had too many attempts.
+    #[test]
+    fn attack_24_nobody_chooses_the_address_that_is_counted() {
+        let public = PublicUrl::parse("https://tolls.example.org").unwrap();
+        let behind_proxy = Access::new("127.0.0.1:3000".parse().unwrap(), Some(public));
+        let forged: HeaderMap = [("x-forwarded-for", "192.0.2.1, 198.51.100.7")]
+            .into_iter()
+            .map(|(name, value)| (name.parse::<axum::http::HeaderName>().unwrap(), value.parse().unwrap()))
+            .collect();
+        let counted = |peer: &str, access: &Access| {
+            let peer: IpAddr = peer.parse().unwrap();
+            client_address(Some(Extension(PeerAddress(peer))), &forged, access).unwrap().to_string()
+        };
+        assert_eq!(counted("203.0.113.9", &behind_proxy), "203.0.113.9", "another machine is no proxy of ours");
+        assert_eq!(counted("127.0.0.1", &Access::default()), "127.0.0.1", "without a public address there is no proxy");
+        assert_eq!(counted("127.0.0.1", &behind_proxy), "198.51.100.7", "what the proxy added, not what it was sent");
+    }
+}

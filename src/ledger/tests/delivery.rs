@@ -193,7 +193,44 @@ on_both!(a_digest_is_one_message_of_all_that_waited, |ledger| {
     let due = ledger.take_due(eight, 10).await.unwrap();
     assert_eq!(due.len(), 1);
     let digest = &due[0].delivery.notification;
-    assert_eq!((digest.topic, digest.sentence.as_str()), (Topic::Digest, "1 warning, 1 note."));
+    assert_eq!((digest.topic, digest.sentence.as_str()), (Topic::Digest, "No calls. 1 warning, 1 note."));
+});
+
+on_both!(a_digest_tells_what_was_spent_also_without_an_alert, |ledger| {
+    let weekly = Channel { digest: Digest::Weekly, min_level: AlertLevel::Critical, ..channel(alice(), "c1") };
+    ledger.save_channel(&weekly).await.unwrap();
+    ledger.save_channel(&channel(alice(), "c2")).await.unwrap();
+    let monday = NOON_MS + 6 * DAY_MS - 4 * HOUR_MS;
+    // Two in the week, one in the week before it, one on the day of the digest, one of somebody else.
+    let mut opus = event(alice(), "a", NOON_MS + DAY_MS);
+    opus.record.model = "claude-opus-5".into();
+    opus.cost = Some(NanoUsd(30_000_000));
+    let others =
+        [(alice(), "b", monday - DAY_MS), (alice(), "c", monday - 9 * DAY_MS), (alice(), "d", monday - HOUR_MS)];
+    let others = others.into_iter().chain([(UserId("bob".into()), "e", NOON_MS)]);
+    let events = others.map(|(user, key, at_ms)| event(user, key, at_ms)).chain([opus]);
+    ledger.apply(events.collect()).await.unwrap();
+
+    ledger.gather_digests(monday - 1).await.unwrap();
+    assert_eq!(ledger.take_due(monday - 1, 10).await.unwrap().len(), 0);
+    let at_once = futures::future::join_all((0..4).map(|_| ledger.gather_digests(monday))).await;
+    at_once.into_iter().for_each(|outcome| outcome.unwrap());
+    let told = only_delivery(&ledger).await.notification;
+    assert_eq!(told.title, "$0.04 from 9 to 15 March 2026");
+    assert_eq!(told.sentence, "2 calls, 300 % more than the week before.");
+    assert_eq!(told.link.as_deref(), Some("/?from=2026-03-09&to=2026-03-15&tz=Europe/Berlin"));
+    let lines: Vec<String> = told.facts.iter().map(|fact| format!("{}: {}", fact.label, fact.value)).collect();
+    let expected = ["Spent: $0.04", "The week before: $0.01", "Calls: 2", "Model: claude-opus-5 · $0.03"];
+    assert_eq!(lines[..4], expected, "{lines:?}");
+    assert!(lines[5].contains("$0.06 of"), "of the budget's month: {lines:?}");
+    for now_ms in [monday + HOUR_MS, monday + 3 * DAY_MS] {
+        ledger.gather_digests(now_ms).await.unwrap();
+    }
+    only_delivery(&ledger).await;
+    ledger.gather_digests(monday + 7 * DAY_MS + 11 * HOUR_MS).await.unwrap();
+    assert_eq!(ledger.deliveries(&alice(), "c1", 10).await.unwrap().len(), 2, "a server that was off is late");
+    ledger.gather_digests(monday + 14 * DAY_MS + 12 * HOUR_MS).await.unwrap();
+    assert_eq!(ledger.deliveries(&alice(), "c1", 10).await.unwrap().len(), 2, "and at last too late");
 });
 
 on_both!(a_deleted_channel_takes_its_secrets_and_deliveries_along, |ledger| {

@@ -4,7 +4,7 @@
 
 mod letter;
 
-use super::outbound::{Outbound, OutboundError};
+use super::outbound::{Outbound, OutboundError, certificate_problem};
 use super::{Answer, MAX_ANSWER_BYTES};
 use crate::domain::channel::{MailEncryption, MailLogin, MailTarget};
 use crate::domain::notification::Notification;
@@ -14,7 +14,7 @@ use lettre::address::AddressError;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, TlsParameters};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, Certificate, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use std::io;
 use std::net::SocketAddr;
@@ -84,6 +84,9 @@ impl MailError {
             Self::Smtp(error) => error.status().map(u16::from),
             _ => None,
         };
+        if let Some(problem) = certificate_problem(&self) {
+            return Answer::none(format!("no encrypted connection: {problem}"));
+        }
         let mut text = self.to_string();
         let source = std::error::Error::source(&self);
         if let Some(source) = source.filter(|source| !text.contains(&source.to_string())) {
@@ -106,7 +109,7 @@ async fn connect(outbound: &Outbound, target: &MailTarget, hello: &ClientId) -> 
             if !connection.can_starttls() {
                 return Err(MailError::NoStartTls);
             }
-            connection.starttls(TlsParameters::new(host.to_owned())?, hello).await?;
+            connection.starttls(tls_parameters(outbound, host)?, hello).await?;
             Ok(connection)
         }
         MailEncryption::None => {
@@ -118,6 +121,15 @@ async fn connect(outbound: &Outbound, target: &MailTarget, hello: &ClientId) -> 
             greet(tcp, hello).await
         }
     }
+}
+
+/// As the rest of the house trusts: the public authorities and one's own.
+fn tls_parameters(outbound: &Outbound, host: &str) -> Result<TlsParameters, MailError> {
+    let mut parameters = TlsParameters::builder(host.to_owned());
+    for authority in outbound.own_authorities() {
+        parameters = parameters.add_root_certificate(Certificate::from_der(authority.to_vec())?);
+    }
+    Ok(parameters.build_rustls()?)
 }
 
 async fn greet(tcp: TcpStream, hello: &ClientId) -> Result<AsyncSmtpConnection, MailError> {

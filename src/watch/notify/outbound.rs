@@ -3,11 +3,13 @@
 //! nothing, and each attempt checks anew.
 
 use super::blocklist::{Reach, find_block};
-use hyper_rustls::ConfigBuilderExt;
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::{Error as PemError, PemObject};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
+use std::error::Error;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
@@ -17,6 +19,30 @@ use tokio_rustls::client::TlsStream;
 pub struct Outbound {
     allow_private_addresses: bool,
     tls: TlsConnector,
+    own_authorities: Arc<[CertificateDer<'static>]>,
+}
+
+/// Why the certificates of `[alerts] ca_file` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorityError {
+    #[error("it cannot be read: {0}")]
+    Read(PemError),
+    #[error("it holds no certificate (PEM, BEGIN CERTIFICATE)")]
+    Empty,
+    #[error("one of its certificates cannot be trusted: {0}")]
+    Certificate(rustls::Error),
+    #[error("TLS cannot be used: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// The certificates of a PEM file: authorities of one's own.
+///
+/// # Errors
+/// The file cannot be read, or holds none.
+pub fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, AuthorityError> {
+    let read = CertificateDer::pem_file_iter(path).map_err(AuthorityError::Read)?;
+    let certificates = read.collect::<Result<Vec<_>, _>>().map_err(AuthorityError::Read)?;
+    if certificates.is_empty() { Err(AuthorityError::Empty) } else { Ok(certificates) }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -31,18 +57,36 @@ pub enum OutboundError {
     Unencrypted(IpAddr),
     #[error("no connection: {0}")]
     Connect(io::Error),
-    #[error("no encrypted connection: {0}")]
+    #[error("no encrypted connection: {}", certificate_problem(.0).unwrap_or_else(|| .0.to_string()))]
     Tls(io::Error),
     #[error("{0} is no name that a certificate can have")]
     Name(String),
 }
 
 impl Outbound {
-    pub fn new(allow_private_addresses: bool) -> Result<Self, rustls::Error> {
+    /// `own_authorities` are trusted beside the public ones.
+    ///
+    /// # Errors
+    /// One of them is no authority's certificate, or the TLS library has no usable algorithms.
+    pub fn new(
+        allow_private_addresses: bool,
+        own_authorities: Vec<CertificateDer<'static>>,
+    ) -> Result<Self, AuthorityError> {
+        let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        own_authorities
+            .iter()
+            .try_for_each(|certificate| roots.add(certificate.clone()))
+            .map_err(AuthorityError::Certificate)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        let config = config.with_webpki_roots().with_no_client_auth();
-        Ok(Self { allow_private_addresses, tls: TlsConnector::from(Arc::new(config)) })
+        let config = config.with_root_certificates(roots).with_no_client_auth();
+        let tls = TlsConnector::from(Arc::new(config));
+        Ok(Self { allow_private_addresses, tls, own_authorities: own_authorities.into() })
+    }
+
+    /// The authorities that are trusted beside the public ones.
+    pub fn own_authorities(&self) -> &[CertificateDer<'static>] {
+        &self.own_authorities
     }
 
     /// Whether receivers on one's own machine and network are allowed.
@@ -93,6 +137,31 @@ impl Outbound {
     }
 }
 
+/// Why an encrypted connection was refused, in words for who can change it; none where the certificate was not the reason.
+pub(super) fn certificate_problem(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        // What an io::Error carries is not its source.
+        let carried = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(rustls::Error::InvalidCertificate(problem)) = carried.and_then(|inner| inner.downcast_ref()) {
+            return Some(words_of(problem));
+        }
+        next = error.source();
+    }
+    None
+}
+
+fn words_of(problem: &CertificateError) -> String {
+    match problem {
+        CertificateError::UnknownIssuer => {
+            "nobody who is trusted here vouches for the receiver's certificate. [alerts] ca_file trusts an authority of \
+             one's own."
+                .into()
+        }
+        other => format!("the receiver's certificate does not hold: {other}"),
+    }
+}
+
 /// An IPv6 address without the brackets that it has in an URL.
 fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
@@ -115,7 +184,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     fn outbound(allow_private_addresses: bool) -> Outbound {
-        Outbound::new(allow_private_addresses).unwrap()
+        Outbound::new(allow_private_addresses, Vec::new()).unwrap()
     }
 
     /// Spellings of one's own machine that have fooled others; all are refused before a connection is made.

@@ -4,12 +4,17 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Manner {
     Takes,
+    /// The same, encrypted from the first byte on.
+    TakesTls,
+    /// The same, after STARTTLS and not before.
+    TakesStarttls,
     /// Knows none of the recipients.
     Refuses,
     /// Greets without end.
@@ -32,13 +37,34 @@ pub(super) struct MailServer {
 
 impl MailServer {
     pub(super) async fn start(manner: Manner) -> Self {
+        Self::start_with(manner, None).await
+    }
+
+    /// One that has a certificate.
+    pub(super) async fn start_with(manner: Manner, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let heard = Arc::new(Mutex::new(Heard::default()));
         let of_task = heard.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                converse(BufReader::new(stream), manner, &of_task).await;
+                match (manner, &tls) {
+                    (Manner::TakesTls, Some(tls)) => {
+                        let Ok(stream) = tls.accept(stream).await else { continue };
+                        converse(&mut BufReader::new(stream), manner, &of_task).await;
+                    }
+                    (Manner::TakesStarttls, Some(tls)) => {
+                        let mut plain = BufReader::new(stream);
+                        if converse(&mut plain, manner, &of_task).await != Some(Ending::Starttls) {
+                            continue;
+                        }
+                        let Ok(stream) = tls.accept(plain.into_inner()).await else { continue };
+                        take_mail(&mut BufReader::new(stream), Manner::Takes, &of_task).await;
+                    }
+                    _ => {
+                        converse(&mut BufReader::new(stream), manner, &of_task).await;
+                    }
+                }
             }
         });
         Self { address, heard }
@@ -63,16 +89,41 @@ pub(super) fn parts_of(mail: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-async fn converse(mut stream: BufReader<TcpStream>, manner: Manner, heard: &Mutex<Heard>) -> Option<()> {
+#[derive(PartialEq, Eq)]
+enum Ending {
+    Quit,
+    /// What follows is encrypted.
+    Starttls,
+}
+
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut BufReader<S>,
+    manner: Manner,
+    heard: &Mutex<Heard>,
+) -> Option<Ending> {
     if matches!(manner, Manner::Rambles) {
         while stream.write_all(b"220-and another thing\r\n").await.is_ok() {}
         return None;
     }
-    say(&mut stream, "220 mail.example.com ready").await?;
+    say(stream, "220 mail.example.com ready").await?;
+    take_mail(stream, manner, heard).await
+}
+
+async fn take_mail<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut BufReader<S>,
+    manner: Manner,
+    heard: &Mutex<Heard>,
+) -> Option<Ending> {
     loop {
-        let line = hear(&mut stream).await?;
+        let line = hear(stream).await?;
         let (verb, rest) = line.split_once(' ').unwrap_or((&line, ""));
         let answer = match verb.to_ascii_uppercase().as_str() {
+            "EHLO" if manner == Manner::TakesStarttls => "250-mail.example.com\r\n250 STARTTLS",
+            "STARTTLS" if manner == Manner::TakesStarttls => {
+                say(stream, "220 go on").await?;
+                return Some(Ending::Starttls);
+            }
+            _ if manner == Manner::TakesStarttls => "530 only after STARTTLS",
             "EHLO" => "250-mail.example.com\r\n250-8BITMIME\r\n250 AUTH PLAIN",
             "AUTH" => {
                 let decoded = BASE64_STANDARD.decode(rest.strip_prefix("PLAIN ")?).ok()?;
@@ -86,22 +137,22 @@ async fn converse(mut stream: BufReader<TcpStream>, manner: Manner, heard: &Mute
                 "250 go on"
             }
             "DATA" => {
-                say(&mut stream, "354 end with a dot").await?;
-                let mail = hear_mail(&mut stream).await?;
+                say(stream, "354 end with a dot").await?;
+                let mail = hear_mail(stream).await?;
                 heard.lock().unwrap().mail = mail;
                 "250 taken as 4711"
             }
             "QUIT" => {
-                say(&mut stream, "221 bye").await?;
-                return None;
+                say(stream, "221 bye").await?;
+                return Some(Ending::Quit);
             }
             _ => "502 not here",
         };
-        say(&mut stream, answer).await?;
+        say(stream, answer).await?;
     }
 }
 
-async fn hear_mail(stream: &mut BufReader<TcpStream>) -> Option<String> {
+async fn hear_mail<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>) -> Option<String> {
     let mut mail = String::new();
     loop {
         let line = hear(stream).await?;
@@ -113,13 +164,13 @@ async fn hear_mail(stream: &mut BufReader<TcpStream>) -> Option<String> {
     }
 }
 
-async fn hear(stream: &mut BufReader<TcpStream>) -> Option<String> {
+async fn hear<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>) -> Option<String> {
     let mut line = String::new();
     stream.read_line(&mut line).await.ok().filter(|read| *read > 0)?;
     Some(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-async fn say(stream: &mut BufReader<TcpStream>, text: &str) -> Option<()> {
+async fn say<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>, text: &str) -> Option<()> {
     stream.write_all(format!("{text}\r\n").as_bytes()).await.ok()
 }
 

@@ -2,6 +2,9 @@
 //! the difference is for a person to read.
 
 use super::*;
+use crate::domain::channel::DigestPeriod;
+use crate::domain::money::NanoUsd;
+use crate::domain::notification::{BudgetLine, DigestFigures};
 use crate::watch::notify::{discord, slack};
 
 fn pretty(body: &[u8]) -> String {
@@ -31,10 +34,30 @@ fn hostile() -> Notification {
     .trimmed()
 }
 
+fn digest() -> Notification {
+    let date = |text: &str| text.parse().unwrap();
+    let cents = |cents: i64| NanoUsd(cents * 10_000_000);
+    let budget = BudgetLine { name: "Team".into(), spent: cents(7_540), limit: cents(10_000), percent_used: 75.4 };
+    let figures = DigestFigures {
+        period: DigestPeriod { at_ms: NOON_MS, from: date("2026-03-02"), to: date("2026-03-08") },
+        time_zone: "Europe/Berlin".into(),
+        spent: cents(5_110),
+        calls: 1_204,
+        unpriced_calls: 2,
+        spent_before: cents(4_000),
+        models: vec![("claude-opus-5".into(), cents(4_000)), ("gpt-5_2".into(), cents(1_110))],
+        budgets: vec![budget],
+    };
+    Notification::digest(Some(&figures), &[over_budget()], NOON_MS).unwrap().trimmed()
+}
+
 #[tokio::test]
 async fn messages_look_as_they_did() {
     let link = Some("https://tollbridge.example/budgets?a=1&b=2");
-    for (name, notification, link) in [("budget", over_budget().trimmed(), link), ("hostile", hostile(), None)] {
+    let of_week = Some("https://tollbridge.example/?from=2026-03-02&to=2026-03-08&tz=Europe/Berlin");
+    for (name, notification, link) in
+        [("budget", over_budget().trimmed(), link), ("hostile", hostile(), None), ("digest", digest(), of_week)]
+    {
         check_snapshot(&format!("webhook_{name}.json"), &pretty(&webhook::body(&notification, link)));
         check_snapshot(&format!("slack_{name}.json"), &pretty(&slack::body(&notification, link)));
         check_snapshot(&format!("discord_{name}.json"), &pretty(&discord::body(&notification, link)));
@@ -82,7 +105,7 @@ fn no_message_is_too_large_for_its_receiver() {
 
 async fn mail_of(notification: &Notification, link: Option<&str>) -> String {
     let server = MailServer::start(mail_server::Manner::Takes).await;
-    let outbound = Outbound::new(true).unwrap();
+    let outbound = Outbound::new(true, Vec::new()).unwrap();
     let sent = mail::send(&outbound, &mail_to(&server), "018f-id", notification, link, NOON_MS).await;
     assert!(sent.unwrap().is_success());
     server.heard().mail

@@ -1,11 +1,12 @@
-//! A receiver of webhooks that can misbehave, over plain TCP.
+//! A receiver of webhooks that can misbehave, plain or encrypted.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 /// What it answers; 200 where nothing is scripted.
 #[derive(Clone, Debug)]
@@ -62,13 +63,25 @@ impl Reply {
 
 impl Receiver {
     pub(super) async fn start(script: Vec<Reply>) -> Self {
+        Self::start_with(script, None).await
+    }
+
+    /// One that has a certificate and speaks nothing but https.
+    pub(super) async fn start_with(script: Vec<Reply>, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared { script: Mutex::new(script.into()), ..Shared::default() });
         let of_task = shared.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, of_task.clone()));
+                let (shared, tls) = (of_task.clone(), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        Some(tls) => serve(tls.accept(stream).await.ok()?, shared).await,
+                        None => serve(stream, shared).await,
+                    }
+                    Some(())
+                });
             }
         });
         Self { address, shared }
@@ -107,7 +120,7 @@ impl Seen {
     }
 }
 
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, shared: Arc<Shared>) {
     let mut stream = BufReader::new(stream);
     let Some(seen) = read_request(&mut stream).await else { return };
     shared.seen.lock().unwrap().push(seen);
@@ -118,6 +131,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
             let answer =
                 format!("HTTP/1.1 {status} X\r\n{header}content-length: {length}\r\nconnection: close\r\n\r\n{body}");
             stream.write_all(answer.as_bytes()).await.ok();
+            stream.shutdown().await.ok();
         }
         Reply::Hang => tokio::time::sleep(Duration::from_secs(60)).await,
         Reply::DripHead => {
@@ -133,7 +147,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-async fn write_without_end(stream: &mut BufReader<TcpStream>, head: &str, shared: &Shared) {
+async fn write_without_end<S: AsyncWrite + AsyncRead + Unpin>(stream: &mut BufReader<S>, head: &str, shared: &Shared) {
     let block = [b'x'; 16 * 1024];
     let mut written = head.len();
     stream.write_all(head.as_bytes()).await.ok();
@@ -143,7 +157,7 @@ async fn write_without_end(stream: &mut BufReader<TcpStream>, head: &str, shared
     *shared.written.lock().unwrap() = Some(written);
 }
 
-async fn read_request(stream: &mut BufReader<TcpStream>) -> Option<Seen> {
+async fn read_request<S: AsyncRead + Unpin>(stream: &mut BufReader<S>) -> Option<Seen> {
     let mut line = String::new();
     stream.read_line(&mut line).await.ok().filter(|read| *read > 0)?;
     let mut headers = Vec::new();
