@@ -27,6 +27,7 @@ pub mod model_filter;
 pub mod model_table;
 pub mod month_elsewhere;
 pub mod named_budget_form;
+pub mod own_password_field;
 pub mod password_form;
 pub mod people_list;
 pub mod price_book;

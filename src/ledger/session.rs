@@ -10,6 +10,8 @@ use crate::domain::usage::UserId;
 
 const IDLE_MS: i64 = 30 * 60_000;
 const LASTS_MS: i64 = 8 * 60 * 60_000;
+/// For so long after logging in nobody is asked for the password again.
+const FRESH_MS: i64 = 5 * 60_000;
 /// How exactly the last use is kept.
 const USE_NOTED_EVERY_MS: i64 = 60_000;
 
@@ -52,6 +54,18 @@ impl Ledger {
     pub async fn peek_session(&self, token: &Token, now_ms: i64) -> Result<Option<Account>, LedgerError> {
         let found = self.session_row(token, now_ms).await?;
         found.map(|found| Account::try_from(found.account)).transpose()
+    }
+
+    /// Whether the session was opened so recently that who it is of has just shown the password.
+    pub async fn is_fresh_session(&self, token: &Token, now_ms: i64) -> Result<bool, LedgerError> {
+        let found: i64 = with_reader!(&self.db, |pool| {
+            sqlx::query_scalar("select count(*) from web_session where hash = $1 and created_at_ms > $2")
+                .bind(token.stored_hash())
+                .bind(now_ms - FRESH_MS)
+                .fetch_one(pool)
+                .await?
+        });
+        Ok(found > 0)
     }
 
     /// Ends one session: logging out.

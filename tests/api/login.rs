@@ -13,7 +13,7 @@ use tollbridge::http::state::Clock;
 
 const FORM: [(&str, &str); 3] =
     [("content-type", "application/x-www-form-urlencoded"), ("accept", "text/html"), ("sec-fetch-site", "same-origin")];
-const MINUTE_MS: i64 = 60_000;
+pub const MINUTE_MS: i64 = 60_000;
 const WRONG: &str = "The name or the password is wrong.";
 
 async fn log_in(server: &TestServer, login: &str, password: &str, next: &str) -> Answer {
@@ -32,7 +32,7 @@ async fn get_as(server: &TestServer, cookie: &str, path: &str) -> Answer {
     server.get_with(path, &[("cookie", cookie)]).await
 }
 
-fn pass(server: &TestServer, ms: i64) {
+pub fn pass(server: &TestServer, ms: i64) {
     let Clock::Fixed(clock) = &server.state.clock else { panic!("the clock runs") };
     clock.fetch_add(ms, Ordering::Relaxed);
 }

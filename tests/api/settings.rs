@@ -1,5 +1,6 @@
 //! The Settings page as a browser without scripts sends it: one's own password, and the people.
 
+use super::login::{MINUTE_MS, pass};
 use super::people::{Person, TestPeople, WORDS};
 use super::server::{Answer, TestServer};
 use axum::http::StatusCode;
@@ -7,6 +8,8 @@ use tollbridge::domain::account::Role;
 use tollbridge::domain::api_key::KeyScope;
 
 const NEW_WORDS: &str = "other words of mine";
+const FORM_TYPE: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+const SAME_SITE: (&str, &str) = ("sec-fetch-site", "same-origin");
 
 async fn send(server: &TestServer, cookie: &str, name: &str, fields: &[(&str, &str)]) -> Answer {
     let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
@@ -125,4 +128,93 @@ async fn an_invitation_from_the_browser_is_a_link_that_works() {
     let path = link.strip_prefix("http://127.0.0.1:3000").unwrap();
     assert!(people.server.get(path).await.text().contains("You are invited"));
     assert_eq!(people.server.post_with(&action, &headers, "role=owner").await.blamed_field(), "role");
+}
+
+#[tokio::test]
+async fn what_a_session_left_open_must_not_do_needs_the_password_again() {
+    let people = TestPeople::start().await;
+    let server = &people.server;
+    let otto = people.user(Person::OtherMember).0.clone();
+    let words = WORDS.replace(' ', "+");
+    let changes = [
+        ("create_key", "name=laptop&scopes[0]=read".to_owned()),
+        ("invite_person", "role=admin".to_owned()),
+        ("change_person", format!("user_id={otto}&change=make_admin")),
+        ("change_person", format!("user_id={otto}&change=make_member")),
+        ("change_person", format!("user_id={otto}&change=delete")),
+    ];
+    let cookie = people.cookie(Person::Admin).await;
+    let send = async |name: &str, fields: &str, typed: Option<&str>| {
+        let action = server.action_of_name(name);
+        if name == "create_key" {
+            let headers = [("content-type", "application/json"), SAME_SITE, ("cookie", cookie.as_str())];
+            let typed = typed.unwrap_or_default().replace('+', " ");
+            let body = serde_json::json!({"name": "laptop", "scopes": ["read"], "your_password": typed});
+            return server.post_with(&action, &headers, body.to_string()).await;
+        }
+        let form = typed.map_or_else(|| fields.to_owned(), |typed| format!("{fields}&your_password={typed}"));
+        let headers = [FORM_TYPE, SAME_SITE, ("cookie", cookie.as_str())];
+        server.post_with(&action, &headers, form).await
+    };
+    let changed = async || {
+        let ledger = &server.state.ledger;
+        (ledger.keys(people.user(Person::Admin)).await.unwrap().len(), ledger.account("otto").await.unwrap())
+    };
+    let at_first = changed().await;
+    pass(server, 5 * MINUTE_MS);
+    for (name, fields) in &changes {
+        let missing = send(name, fields, None).await;
+        assert_eq!(missing.blamed_field(), "your_password", "{name} {fields}");
+        assert!(missing.text().contains("is needed: you logged in more than 5 minutes ago"), "{}", missing.text());
+        let wrong = send(name, fields, Some("not+my+words+at+all")).await;
+        assert_eq!(wrong.blamed_field(), "your_password", "{name} {fields}");
+        // Forgives the wrong one, so that the next need not wait.
+        assert_eq!(send("invite_person", "role=member", Some(&words)).await.status, StatusCode::OK);
+    }
+    assert_eq!(changed().await, at_first);
+    assert_eq!(send("change_person", &format!("user_id={otto}&change=shut_out"), None).await.status, StatusCode::OK);
+    for (name, fields) in &changes {
+        let answer = send(name, fields, Some(&words)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{name} {fields}: {}", answer.text());
+    }
+    assert_eq!(changed().await, (at_first.0 + 1, None));
+}
+
+#[tokio::test]
+async fn just_after_logging_in_and_where_nobody_logs_in_no_password_is_asked_for() {
+    let people = TestPeople::start().await;
+    let cookie = people.cookie(Person::Member).await;
+    pass(&people.server, 5 * MINUTE_MS - 1);
+    let body = r#"{"name":"laptop","scopes":["read"]}"#;
+    let of_member = [("content-type", "application/json"), SAME_SITE, ("cookie", cookie.as_str())];
+    let action = people.server.action_of_name("create_key");
+    assert_eq!(people.server.post_with(&action, &of_member, body).await.status, StatusCode::OK);
+    pass(&people.server, 1);
+    assert_eq!(people.server.post_with(&action, &of_member, body).await.status, StatusCode::BAD_REQUEST);
+    assert!(people.server.get_with("/keys", &[("cookie", &cookie)]).await.text().contains("name=\"your_password\""));
+
+    let local = TestServer::start().await;
+    let headers = [("content-type", "application/json"), SAME_SITE];
+    assert_eq!(local.post_with(&action, &headers, body).await.status, StatusCode::OK);
+    for page in ["/keys", "/settings"] {
+        assert!(!local.get(page).await.text().contains("your_password"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_plain_form_without_the_password_comes_back_open_at_its_field() {
+    let people = TestPeople::start().await;
+    let otto = people.user(Person::OtherMember).0.clone();
+    let cookie = people.cookie(Person::Admin).await;
+    pass(&people.server, 5 * MINUTE_MS);
+    let headers = [FORM_TYPE, SAME_SITE, ("accept", "text/html"), ("cookie", cookie.as_str())];
+    let action = people.server.action_of_name("change_person");
+    let answer = people.server.post_with(&action, &headers, format!("user_id={otto}&change=delete")).await;
+    let back = answer.header("location").to_owned();
+    assert_eq!(back, format!("/settings?wrong=delete&of={otto}"));
+    let page = people.server.get_with(&back, &[("cookie", &cookie)]).await.text();
+    assert_eq!(page.matches("Is needed here, and was missing, wrong, or wrong too often.").count(), 1);
+    let tags = page.split("<details").skip(1).filter_map(|rest| rest.split('>').next());
+    assert_eq!(tags.filter(|tag| tag.contains(" open")).count(), 1);
+    assert!(people.server.state.ledger.account("otto").await.unwrap().is_some());
 }

@@ -4,6 +4,7 @@
 use crate::app::kit::card::{Card, CardSkeleton};
 use crate::app::kit::failure::FailureNote;
 use crate::app::server_fns::keys::{CreateKey, RevokeKey, get_keys};
+use crate::app::server_fns::people::get_people;
 use crate::app::server_fns::start::get_base_url;
 use crate::app::widgets::key_form::KeyFormCard;
 use crate::app::widgets::key_list::KeyListCard;
@@ -16,6 +17,7 @@ pub fn Keys() -> impl IntoView {
     let revoke = ServerAction::<RevokeKey>::new();
     let keys = Resource::new(move || (create.version().get(), revoke.version().get()), |_| get_keys());
     let base_url = Resource::new(|| (), |()| get_base_url());
+    let people = Resource::new(|| (), |()| get_people());
     view! {
         <Title text="Keys · Tollbridge"/>
         <header class="page-head">
@@ -24,8 +26,9 @@ pub fn Keys() -> impl IntoView {
         <div class="answer">
             <div class="cards">
                 <Transition fallback=|| view! { <CardSkeleton class="span-4"/><CardSkeleton class="span-8"/> }>
-                    {move || base_url.get().map(|base_url| {
-                        view! { <KeyFormCard create base_url=base_url.unwrap_or_default()/> }
+                    {move || base_url.get().zip(people.get()).map(|(base_url, people)| {
+                        let has_login = people.is_ok_and(|people| people.login.is_some());
+                        view! { <KeyFormCard create base_url=base_url.unwrap_or_default() has_login/> }
                     })}
                     {move || keys.get().map(|keys| match keys {
                         Ok(list) => view! { <KeyListCard list revoke/> }.into_any(),

@@ -3,7 +3,7 @@
 
 use crate::app::kit::card::{Card, CardSkeleton};
 use crate::app::kit::failure::FailureNote;
-use crate::app::server_fns::people::{ChangePassword, ChangePerson, InvitePerson, People, get_people};
+use crate::app::server_fns::people::{ChangePassword, ChangePerson, InvitePerson, People, PersonChange, get_people};
 use crate::app::widgets::invite_form::InviteCard;
 use crate::app::widgets::password_form::PasswordCard;
 use crate::app::widgets::people_list::PeopleCard;
@@ -15,15 +15,18 @@ pub fn Settings() -> impl IntoView {
     let password = ServerAction::<ChangePassword>::new();
     let invite = ServerAction::<InvitePerson>::new();
     let change = ServerAction::<ChangePerson>::new();
+    // Kept here: the list is made anew after each change.
+    let sent = RwSignal::new(None::<(String, PersonChange)>);
     let people = Resource::new(move || change.version().get(), |_| get_people());
     let cards = move |answer: People| {
         let People { login, people } = answer;
+        let has_login = login.is_some();
         view! {
             <div class="stack span-4">
                 <PasswordCard login change=password/>
-                {people.is_some().then(|| view! { <InviteCard invite/> })}
+                {people.is_some().then(|| view! { <InviteCard invite has_login/> })}
             </div>
-            {people.map(|people| view! { <PeopleCard people change/> })}
+            {people.map(|people| view! { <PeopleCard people change sent has_login/> })}
         }
     };
     view! {

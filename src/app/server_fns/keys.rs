@@ -64,15 +64,17 @@ pub async fn get_keys() -> Result<KeyList, AppError> {
 /// Makes a key.
 ///
 /// # Errors
-/// [`AppError::Invalid`] for a name that is empty, longer than 100 characters or not printable, and for no scope.
+/// [`AppError::Invalid`] for a name that is empty, longer than 100 characters or not printable, for no scope, and for who
+/// logged in a while ago and does not show their password.
 #[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn create_key(
     name: String,
     // A form with no box ticked lacks the field altogether.
     #[server(default)] scopes: Vec<KeyScope>,
+    #[server(default)] your_password: String,
 ) -> Result<NewKey, AppError> {
     use super::error::{answer_with_status, refuse};
-    let user = super::principal::principal()?.user_id();
+    let principal = super::principal::principal()?;
     let invalid = |field: &str, message: &str| {
         answer_with_status(400);
         AppError::Invalid { field: field.into(), message: message.into() }
@@ -81,9 +83,10 @@ pub async fn create_key(
     if scopes.is_empty() {
         return Err(invalid("scopes", "choose at least one"));
     }
+    super::principal::confirm(&principal, &your_password).await?;
     let state = expect_context::<crate::http::state::AppState>();
     let now_ms = state.clock.now_ms();
-    let created = state.ledger.create_key(&user, &name, &scopes, now_ms).await.map_err(refuse)?;
+    let created = state.ledger.create_key(&principal.user_id(), &name, &scopes, now_ms).await.map_err(refuse)?;
     Ok(NewKey { text: created.text.reveal().to_owned(), key: created.key })
 }
 

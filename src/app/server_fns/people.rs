@@ -50,6 +50,11 @@ impl PersonChange {
             Self::Delete => "delete",
         }
     }
+
+    /// Whether it gives or ends what a session left open should not be enough for. Shutting out must be quick.
+    pub fn needs_password(self) -> bool {
+        matches!(self, Self::MakeAdmin | Self::MakeMember | Self::Delete)
+    }
 }
 
 /// Who may use the dashboard.
@@ -79,9 +84,10 @@ pub async fn get_people() -> Result<People, AppError> {
 /// Makes a link with which one more person makes their account, within a week. It is in this answer and nowhere else.
 ///
 /// # Errors
-/// [`AppError::Forbidden`] for who does not manage people; [`AppError::Invalid`] for another owner.
+/// [`AppError::Forbidden`] for who does not manage people; [`AppError::Invalid`] for another owner, and for who logged in a
+/// while ago and does not show their password.
 #[server(prefix = "/_fn", output = Json)]
-pub async fn invite_person(role: Role) -> Result<String, AppError> {
+pub async fn invite_person(role: Role, #[server(default)] your_password: String) -> Result<String, AppError> {
     use super::error::{answer_with_status, refuse};
     let state = expect_context::<crate::http::state::AppState>();
     let manager = super::principal::manager()?;
@@ -89,18 +95,25 @@ pub async fn invite_person(role: Role) -> Result<String, AppError> {
         answer_with_status(400);
         return Err(AppError::Invalid { field: "role".into(), message: "there is one owner".into() });
     }
+    super::principal::confirm(&manager, &your_password).await?;
     let token = state.ledger.create_invite(role, &manager.user_id(), state.clock.now_ms()).await.map_err(refuse)?;
     Ok(format!("{}/join?token={}", super::start::get_base_url().await?, token.reveal()))
 }
 
-/// Changes what somebody may do. A plain form is sent back to the page.
+/// Changes what somebody may do. A plain form is sent back to the page, with what was asked for if the password is wrong.
 ///
 /// # Errors
 /// [`AppError::Forbidden`] for who does not manage people, and for the owner's and one's own account;
-/// [`AppError::NotFound`] if there is no such account.
+/// [`AppError::NotFound`] if there is no such account; [`AppError::Invalid`] for who logged in a while ago and does not show
+/// their password, where [`PersonChange::needs_password`].
 #[server(prefix = "/_fn")]
-pub async fn change_person(user_id: String, change: PersonChange) -> Result<(), AppError> {
+pub async fn change_person(
+    user_id: String,
+    change: PersonChange,
+    #[server(default)] your_password: String,
+) -> Result<(), AppError> {
     use super::error::{answer_with_status, refuse};
+    use crate::domain::query::percent_encode;
     use crate::domain::usage::UserId;
     let state = expect_context::<crate::http::state::AppState>();
     let manager = super::principal::manager()?;
@@ -109,6 +122,12 @@ pub async fn change_person(user_id: String, change: PersonChange) -> Result<(), 
     if manager.user_id() == user {
         answer_with_status(403);
         return Err(AppError::Forbidden);
+    }
+    if change.needs_password()
+        && let Err(error) = super::principal::confirm(&manager, &your_password).await
+    {
+        super::form::go_on_to(&format!("/settings?wrong={}&of={}", change.name(), percent_encode(&user.0)));
+        return Err(error);
     }
     let ledger = &state.ledger;
     let is_done = match change {
@@ -149,9 +168,10 @@ pub async fn change_password(
                 go_on_to("/login");
                 return Ok(());
             }
-            Err(NotChanged::Wrong(field, problem)) => (400, field, problem.to_owned()),
-            Err(NotChanged::TooOften(wait_ms)) => {
-                (429, "current", format!("was wrong too often; try again in {} seconds", wait_ms / 1_000 + 1))
+            Err(NotChanged::Password(problem)) => (400, "password", problem.to_owned()),
+            Err(NotChanged::Current(problem)) => {
+                let (status, message) = problem.told().map_err(refuse)?;
+                (status, "current", message)
             }
             Err(NotChanged::Ledger(error)) => return Err(refuse(error)),
         };

@@ -1,8 +1,10 @@
 //! Who asks a server function.
 
-use super::error::{AppError, answer_with_status};
-use crate::http::auth::Principal;
-use leptos::prelude::use_context;
+use super::error::{AppError, answer_with_status, refuse};
+use crate::http::auth::{Principal, password};
+use crate::http::state::AppState;
+use axum::http::request::Parts;
+use leptos::prelude::{expect_context, use_context};
 
 /// Who acts, as the gate has found it out.
 ///
@@ -19,6 +21,20 @@ pub fn principal() -> Result<Principal, AppError> {
 pub fn manager() -> Result<Principal, AppError> {
     let principal = principal()?;
     if principal.manages_server() { Ok(principal) } else { Err(refused(AppError::Forbidden)) }
+}
+
+/// Makes certain that it is still who has logged in that acts, by what they typed as `your_password`. Nothing typed will do
+/// soon after logging in.
+///
+/// # Errors
+/// [`AppError::Invalid`] names the field.
+pub async fn confirm(principal: &Principal, your_password: &str) -> Result<(), AppError> {
+    let state = expect_context::<AppState>();
+    let headers = use_context::<Parts>().map(|parts| parts.headers).unwrap_or_default();
+    let Err(problem) = password::confirm(&state, principal, &headers, your_password).await else { return Ok(()) };
+    let (status, message) = problem.told().map_err(refuse)?;
+    answer_with_status(status);
+    Err(AppError::Invalid { field: "your_password".into(), message })
 }
 
 fn refused(error: AppError) -> AppError {

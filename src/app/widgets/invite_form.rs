@@ -3,14 +3,21 @@
 use crate::app::kit::card::Card;
 use crate::app::kit::notice::{Level, Notice};
 use crate::app::server_fns::people::InvitePerson;
+use crate::app::widgets::own_password_field::{OwnPasswordField, own_password_fault};
 use crate::domain::account::Role;
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 #[component]
-pub fn InviteCard(invite: ServerAction<InvitePerson>) -> impl IntoView {
+pub fn InviteCard(
+    invite: ServerAction<InvitePerson>,
+    /// Whether who invites has logged in, and may have to show their password again.
+    has_login: bool,
+) -> impl IntoView {
+    let error = Signal::derive(move || invite.value().get().and_then(Result::err));
     let outcome = move || match invite.value().get()? {
         Ok(link) => Some(view! { <InviteLink link/> }.into_any()),
+        Err(error) if own_password_fault(error.clone()).is_some() => None,
         Err(error) => {
             Some(view! { <Notice level=Level::Critical word="Not invited." message=error.to_string()/> }.into_any())
         }
@@ -29,6 +36,7 @@ pub fn InviteCard(invite: ServerAction<InvitePerson>) -> impl IntoView {
                         <option value=Role::Admin.name()>{role_sentence(Role::Admin)}</option>
                     </select>
                 </label>
+                {has_login.then(|| view! { <OwnPasswordField error/> })}
                 <div class="form-foot">
                     <button class="button" aria-busy=move || invite.pending().get().then_some("true")>"Make link"</button>
                 </div>

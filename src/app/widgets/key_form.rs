@@ -6,13 +6,19 @@ use crate::app::kit::notice::{Level, Notice};
 use crate::app::kit::snippets::{Snippet, Snippets};
 use crate::app::server_fns::error::AppError;
 use crate::app::server_fns::keys::{CreateKey, NewKey};
+use crate::app::widgets::own_password_field::OwnPasswordField;
 use crate::domain::api_key::KeyScope;
 use leptos::ev::SubmitEvent;
 use leptos::form::FromFormData;
 use leptos::prelude::*;
 
 #[component]
-pub fn KeyFormCard(create: ServerAction<CreateKey>, base_url: String) -> impl IntoView {
+pub fn KeyFormCard(
+    create: ServerAction<CreateKey>,
+    base_url: String,
+    /// Whether who makes a key has logged in, and may have to show their password again.
+    has_login: bool,
+) -> impl IntoView {
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         if let Ok(sent) = CreateKey::from_event(&event) {
@@ -53,6 +59,7 @@ pub fn KeyFormCard(create: ServerAction<CreateKey>, base_url: String) -> impl In
                         {move || fault_at("scopes").map(|_| "Choose at least one.")}
                     </p>
                 </fieldset>
+                {has_login.then(|| view! { <OwnPasswordField error=fault/> })}
                 <div class="form-foot">
                     <button class="button" aria-busy=move || create.pending().get().then_some("true")>"Make key"</button>
                     <div class="form-outcome" role="status">{other_fault}</div>

@@ -1,18 +1,46 @@
-//! Changing one's own password, with the old one at hand.
+//! Changing one's own password, with the old one at hand, and showing it again before something that a stolen session must
+//! not be enough for.
 
-use super::Principal;
+use super::{Principal, session_cookie};
 use crate::domain::account::NewPassword;
 use crate::http::state::AppState;
 use crate::ledger::LedgerError;
+use axum::http::HeaderMap;
 
 /// Why a password stays as it is.
 #[derive(Debug)]
 pub enum NotChanged {
-    /// A field of the form, and what is wrong with it.
-    Wrong(&'static str, &'static str),
+    /// What is wrong with the new one.
+    Password(&'static str),
+    Current(NotConfirmed),
+    Ledger(LedgerError),
+}
+
+/// Why it is not certain that who acts is still who has logged in.
+#[derive(Debug)]
+pub enum NotConfirmed {
+    Missing,
+    Wrong,
     /// Too many wrong ones: in so many milliseconds again.
     TooOften(i64),
     Ledger(LedgerError),
+}
+
+impl NotConfirmed {
+    /// What is wrong with the field that holds the password, and the status of the answer.
+    ///
+    /// # Errors
+    /// It is not about the field but about the ledger.
+    pub fn told(self) -> Result<(u16, String), LedgerError> {
+        match self {
+            Self::Missing => Ok((400, "is needed: you logged in more than 5 minutes ago".into())),
+            Self::Wrong => Ok((400, "is not your password".into())),
+            Self::TooOften(wait_ms) => {
+                Ok((429, format!("was wrong too often; try again in {} seconds", wait_ms / 1_000 + 1)))
+            }
+            Self::Ledger(error) => Err(error),
+        }
+    }
 }
 
 /// Sets the password of who acts, and ends all their sessions, this one too. Who has logged in has to know the current one.
@@ -22,16 +50,29 @@ pub async fn change_password(
     current: &str,
     typed: [&str; 2],
 ) -> Result<(), NotChanged> {
-    let password = chosen_password(typed).map_err(|problem| NotChanged::Wrong("password", problem))?;
+    let password = chosen_password(typed).map_err(NotChanged::Password)?;
     if let Some(login) = principal.login() {
-        state.access.limits.admit_name(login, state.clock.now_ms()).map_err(NotChanged::TooOften)?;
-        if state.ledger.check_password(login, current).await?.is_none() {
-            return Err(NotChanged::Wrong("current", "is not your password"));
-        }
-        state.access.limits.forgive(login);
+        check_own(state, login, current).await.map_err(NotChanged::Current)?;
     }
-    state.ledger.set_password(&principal.user_id(), &password).await?;
+    state.ledger.set_password(&principal.user_id(), &password).await.map_err(NotChanged::Ledger)?;
     Ok(())
+}
+
+/// Makes certain that who acts is who has logged in, and not somebody at a session left open: by their password, or by having
+/// logged in within the last five minutes (ASVS 7.5.1). Who needs no login needs none for this either.
+pub async fn confirm(
+    state: &AppState,
+    principal: &Principal,
+    headers: &HeaderMap,
+    typed: &str,
+) -> Result<(), NotConfirmed> {
+    let Some(login) = principal.login() else { return Ok(()) };
+    if !typed.is_empty() {
+        return check_own(state, login, typed).await;
+    }
+    let Some(token) = session_cookie::read(headers, &state.access) else { return Err(NotConfirmed::Missing) };
+    let is_fresh = state.ledger.is_fresh_session(&token, state.clock.now_ms()).await;
+    if is_fresh.map_err(NotConfirmed::Ledger)? { Ok(()) } else { Err(NotConfirmed::Missing) }
 }
 
 /// A password that was typed twice, or what is wrong with it.
@@ -40,8 +81,16 @@ pub(super) fn chosen_password([first, second]: [&str; 2]) -> Result<NewPassword,
     if first == second { Ok(password) } else { Err("was not typed the same twice") }
 }
 
-impl From<LedgerError> for NotChanged {
-    fn from(error: LedgerError) -> Self {
-        Self::Ledger(error)
+/// Guessing here is guessing at the login, and has to wait as long.
+async fn check_own(state: &AppState, login: &str, password: &str) -> Result<(), NotConfirmed> {
+    let limits = &state.access.limits;
+    limits.admit_name(login, state.clock.now_ms()).map_err(NotConfirmed::TooOften)?;
+    match state.ledger.check_password(login, password).await {
+        Ok(Some(_)) => {
+            limits.forgive(login);
+            Ok(())
+        }
+        Ok(None) => Err(NotConfirmed::Wrong),
+        Err(error) => Err(NotConfirmed::Ledger(error)),
     }
 }
