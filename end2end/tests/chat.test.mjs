@@ -23,8 +23,14 @@ async function openChat(options) {
   return page;
 }
 
-async function newestEvent() {
-  return (await (await fetch(`${server.url}/api/analytics/events?limit=1`)).json()).events[0];
+/** The newest events, once there are that many: the page knows a cost before the ledger has it. */
+async function newestEvents(count) {
+  for (let wait = 0; wait < 40; wait += 1) {
+    const { events } = await (await fetch(`${server.url}/api/analytics/events?limit=${count}`)).json();
+    if (events.length === count) return events;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`there are no ${count} events`);
 }
 
 test('an answer is streamed, and what it cost stands under it', async () => {
@@ -35,13 +41,13 @@ test('an answer is streamed, and what it cost stands under it', async () => {
   // claude-haiku-4-5: 1,000 × $1 + 10,000 × $0.10 + 200 × $5, per million; the cache saved 10,000 × $0.90.
   await page.locator('.turn-cost', { hasText: '$0.003' }).waitFor();
   assert.match(await page.locator('.turn-usage').textContent(), /1\.00K.*200.*10\.0K.*\$0\.009/s);
-  assert.equal((await newestEvent()).costUsd, '0.003');
+  assert.equal((await newestEvents(1))[0].costUsd, '0.003');
 
   await page.getByLabel('Message').fill('And\nthen?');
   await page.getByRole('button', { name: 'Send' }).click();
   await page.locator('.turn-cost').nth(1).waitFor();
   assert.match(await page.locator('#chat-total').textContent(), /\$0\.006/);
-  const events = (await (await fetch(`${server.url}/api/analytics/events?limit=2`)).json()).events;
+  const events = await newestEvents(2);
   assert.equal(events[0].conversationId, events[1].conversationId);
   assert.deepEqual(events.map((event) => event.source), ['chat', 'chat']);
   page.assertSilent();
@@ -58,7 +64,7 @@ test('what is stopped is recorded, and its cost is told as an estimate', async (
   provider.hold = false;
   await page.getByText('Stopped by you').waitFor();
   await page.locator('.turn-usage', { hasText: 'estimated' }).waitFor();
-  assert.equal((await newestEvent()).errorMessage, 'client_closed');
+  assert.equal((await newestEvents(1))[0].errorMessage, 'client_closed');
   page.assertSilent();
   await page.context().close();
 });

@@ -1,4 +1,5 @@
-//! One's own password once more, in a form that does what a session left open should not be enough for.
+//! One's own password once more, in a form that does what a session left open should not be enough for; and what every form
+//! with a password tells password managers.
 
 use crate::app::kit::field::TextField;
 use crate::app::server_fns::error::AppError;
@@ -14,10 +15,17 @@ pub fn OwnPasswordField(
     error: Signal<Option<AppError>>,
 ) -> impl IntoView {
     view! {
+        <PasswordOwner/>
         <TextField name="your_password" label="Your password" input_type="password" autocomplete="current-password"
             value=Signal::derive(String::new) fault=Signal::derive(move || error.get().and_then(own_password_fault))
             hint=OWN_PASSWORD_HINT/>
     }
+}
+
+/// Tells password managers that a form's password is one under a name; it is not sent.
+#[component]
+pub fn PasswordOwner(#[prop(optional, into)] login: Option<String>) -> impl IntoView {
+    view! { <input type="text" value=login autocomplete="username" hidden/> }
 }
 
 /// What is wrong with the password, if that is what is wrong.

@@ -5,6 +5,7 @@ use crate::app::kit::field::TextField;
 use crate::app::kit::notice::{Level, Notice};
 use crate::app::server_fns::error::AppError;
 use crate::app::server_fns::people::ChangePassword;
+use crate::app::widgets::own_password_field::PasswordOwner;
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -41,8 +42,7 @@ pub fn PasswordCard(
         <Card id="password" title="Your password">
             <p class="card-lead">{lead}</p>
             <ActionForm action=change attr:class="form" attr:novalidate="">
-                // For password managers, which keep a password under a name.
-                <input type="text" name="username" value=name autocomplete="username" hidden/>
+                <PasswordOwner login=name/>
                 {has_login.then(|| view! {
                     <TextField name="current" label="Current password" input_type="password" autocomplete="current-password"
                         value=nothing fault=Signal::derive(move || fault_at("current"))/>

@@ -4,7 +4,7 @@ use crate::app::format::capitalised;
 use crate::app::kit::card::Card;
 use crate::app::kit::notice::{Level, Notice};
 use crate::app::server_fns::people::{ChangePerson, PersonChange, ShownPerson};
-use crate::app::widgets::own_password_field::{OWN_PASSWORD_HINT, own_password_fault};
+use crate::app::widgets::own_password_field::{OWN_PASSWORD_HINT, PasswordOwner, own_password_fault};
 use crate::domain::account::Role;
 use leptos::form::ActionForm;
 use leptos::prelude::*;
@@ -109,6 +109,7 @@ fn OwnPassword(id: String, fault: Signal<Option<String>>) -> impl IntoView {
     let (input_id, fault_id) = (format!("own-password-{id}"), format!("own-password-{id}-fault"));
     let is_wrong = move || fault.with(Option::is_some);
     view! {
+        <PasswordOwner/>
         <div class="form-field" class:form-field-wrong=is_wrong>
             <label for=input_id.clone()>"Your password"</label>
             <div class="input-box">
