@@ -14,6 +14,7 @@ mod schema;
 mod upgrade;
 mod usage;
 
+use crate::domain::audit::Actor;
 use crate::domain::cost::CostParts;
 use crate::domain::money::NanoUsd;
 use crate::domain::period::Zone;

@@ -2,10 +2,11 @@
 
 use super::login::{MINUTE_MS, pass};
 use super::people::{Person, TestPeople, WORDS};
-use super::server::{Answer, TestServer};
+use super::server::{Answer, NOW_MS, TestServer};
 use axum::http::StatusCode;
 use tollbridge::domain::account::Role;
 use tollbridge::domain::api_key::KeyScope;
+use tollbridge::domain::audit::Actor;
 
 const NEW_WORDS: &str = "other words of mine";
 const FORM_TYPE: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -44,8 +45,8 @@ async fn a_member_changes_their_password_and_logs_in_anew() {
     assert_eq!(answer.header("location"), "/login", "{}", answer.text());
     assert_eq!(page(server, &cookie, "/settings").await.status, StatusCode::SEE_OTHER, "the session is over");
     let ledger = &server.state.ledger;
-    assert!(ledger.check_password("mia", NEW_WORDS).await.unwrap().is_some());
-    assert!(ledger.check_password("mia", WORDS).await.unwrap().is_none());
+    assert!(ledger.check_password("mia", NEW_WORDS, &Actor::command_line(), NOW_MS).await.unwrap().is_some());
+    assert!(ledger.check_password("mia", WORDS, &Actor::command_line(), NOW_MS).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -57,7 +58,9 @@ async fn the_owner_sets_the_first_password_in_the_browser() {
     let answer = send(&server, "", "change_password", &[("password", WORDS), ("again", WORDS)]).await;
     assert_eq!(answer.header("location"), "/login", "{}", answer.text());
     assert_eq!(server.get("/").await.status, StatusCode::SEE_OTHER);
-    assert!(server.state.ledger.check_password("owner", WORDS).await.unwrap().is_some());
+    assert!(
+        server.state.ledger.check_password("owner", WORDS, &Actor::command_line(), NOW_MS).await.unwrap().is_some()
+    );
 }
 
 #[tokio::test]
@@ -73,7 +76,17 @@ async fn a_stolen_session_cannot_guess_the_password() {
     }
     let right = [("current", WORDS), ("password", NEW_WORDS), ("again", NEW_WORDS)];
     send(&people.server, &cookie, "change_password", &right).await;
-    assert!(people.server.state.ledger.check_password("mia", WORDS).await.unwrap().is_some(), "it has to wait");
+    assert!(
+        people
+            .server
+            .state
+            .ledger
+            .check_password("mia", WORDS, &Actor::command_line(), NOW_MS)
+            .await
+            .unwrap()
+            .is_some(),
+        "it has to wait"
+    );
 }
 
 #[tokio::test]
