@@ -4,7 +4,7 @@
 //! rollups alone, `event` pages through single events, `budget`, `key`, `setting` and `import_file` keep small tables,
 //! `alert` keeps what was seen and `evidence` is what the watch asks for,
 //! `account`, `session` and `invite` say who may use the dashboard (`password` and `token` keep their secrets as hashes), `audit` says
-//! who changed what, in the transaction of each such change, and
+//! who changed what, in the transaction of each such change, `price` notes which prices are in force, and
 //! `retention` removes old events and leaves their sums, `doctor` proves that the rollups equal the events, and `size` tells how
 //! much there is. `channel` keeps where alerts go, and `delivery` what is on its way there. `live` tells who listens that a user's
 //! numbers moved. `spool` is a file of its own, in which calls wait for the ledger. `backup` copies both into one file while they
@@ -29,6 +29,7 @@ pub mod key;
 mod live;
 mod migrate;
 mod password;
+mod price;
 mod removal;
 pub mod restore;
 mod retention;

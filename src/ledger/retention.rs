@@ -6,7 +6,7 @@
 use super::apply::queue_writers;
 use super::db::{Tx, with_tx};
 use super::rollup::quarter_of;
-use super::setting::write_setting;
+use super::setting::{setting_in, write_setting};
 use super::{Ledger, LedgerError};
 
 const EVENTS_FROM: &str = "events_from_ms";
@@ -60,13 +60,7 @@ pub(super) async fn taken_from_ms(tx: &mut Tx) -> Result<i64, LedgerError> {
 }
 
 pub(super) async fn events_from(tx: &mut Tx) -> Result<Option<i64>, LedgerError> {
-    let value: Option<String> = with_tx!(tx, |connection| {
-        sqlx::query_scalar("select value from setting where name = $1")
-            .bind(EVENTS_FROM)
-            .fetch_optional(connection)
-            .await?
-    });
-    value.map(|value| parse(&value)).transpose()
+    setting_in(tx, EVENTS_FROM).await?.map(|value| parse(&value)).transpose()
 }
 
 /// One user's oldest ones, found by the index on user and time.

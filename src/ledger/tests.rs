@@ -4,6 +4,7 @@
 mod account;
 mod alert;
 mod apply;
+mod audit;
 mod backup;
 mod budget;
 mod delivery;

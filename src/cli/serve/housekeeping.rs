@@ -1,8 +1,8 @@
 //! What the server does by itself every hour: it measures how much there is, looks whether the clock was set, and removes events
-//! that are no longer kept.
+//! and rows of the audit log that are no longer kept.
 
 use crate::http::state::Clock;
-use crate::ledger::{Ledger, LedgerError, LedgerSizes};
+use crate::ledger::{AuditLimits, Ledger, LedgerError, LedgerSizes};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,7 @@ pub(super) async fn keep_house(ledger: Ledger, spool: PathBuf, clock: Clock, eve
 }
 
 async fn tidy(ledger: &Ledger, spool: &Path, now_ms: i64, events_days: u32) -> Result<(), LedgerError> {
+    prune_audit_log(ledger, now_ms).await?;
     let sizes = ledger.measure(spool, now_ms).await?;
     let Some(line) = keep_from_ms(&sizes, now_ms, events_days) else { return Ok(()) };
     ledger.settle_events_before(line).await?;
@@ -44,6 +45,13 @@ async fn tidy(ledger: &Ledger, spool: &Path, now_ms: i64, events_days: u32) -> R
     if removed > 0 {
         tracing::info!(removed, "events that are no longer kept were removed; their sums stay");
         ledger.measure(spool, now_ms).await?;
+    }
+    Ok(())
+}
+
+async fn prune_audit_log(ledger: &Ledger, now_ms: i64) -> Result<(), LedgerError> {
+    while ledger.prune_audit_log(&AuditLimits::KEPT, REMOVED_AT_ONCE, now_ms).await? > 0 {
+        tokio::time::sleep(PAUSE).await;
     }
     Ok(())
 }
