@@ -53,6 +53,7 @@ pub use event::{EventFilter, EventPage};
 pub use evidence::WatchTurn;
 pub use import_file::FileMark;
 pub use migrate::newest_version as newest_schema;
+pub use retention::keep_from_ms;
 pub use size::{LedgerSizes, MeasuredSizes};
 pub use usage::SourceUse;
 

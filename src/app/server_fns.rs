@@ -19,3 +19,4 @@ pub mod people;
 mod principal;
 pub mod report;
 pub mod start;
+pub mod system;

@@ -94,6 +94,7 @@ const TABLE: &str = "
     POST   /_fn/get_chat_set_up                       401     200    200       401     401     401   401        401
     POST   /_fn/get_turn_usage                        401     200    200       401     401     401   401        401
     POST   /_fn/get_audit_log                         401     403    200       401     401     401   401        401
+    POST   /_fn/get_system                            401     200    200       401     401     401   401        401
     POST   /_fn/get_people                            401     200    200       401     401     401   401        401
     POST   /_fn/invite_person                         401     403    200       401     401     401   401        401
     POST   /_fn/change_person                         401     403    404       401     401     401   401        401

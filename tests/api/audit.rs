@@ -164,7 +164,7 @@ async fn the_page_shows_fifty_rows_narrows_down_and_says_so_when_there_is_nothin
     let key = ledger.create_key(&owner, "<b>laptop", &[KeyScope::Read], &Actor::command_line(), NOW_MS).await.unwrap();
     let page = server.get("/settings/audit").await.text();
     assert_eq!(page.matches("<th scope=\"row\">").count(), 50);
-    assert!(page.contains("key &lt;b>laptop") && page.contains(&key.key.shown()), "{page}");
+    assert!(page.contains("key &lt;b&gt;laptop") && page.contains(&key.key.shown()), "{page}");
     assert!(page.contains("the command line") && page.contains(HOME) && page.contains("Times of UTC"));
     let older = page.split("href=\"/settings/audit?after=").nth(1).unwrap().split('"').next().unwrap();
     let older = server.get(&format!("/settings/audit?after={older}")).await.text();
