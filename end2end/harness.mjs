@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { createServer as createProvider } from 'node:http';
 import { createServer } from 'node:net';
-import { mkdtemp, mkdir, rm } from 'node:fs/promises';
+import { mkdtemp, mkdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import assert from 'node:assert/strict';
@@ -134,6 +134,28 @@ export async function openPage(browser, options = {}) {
 /** Waits until WASM has taken over, so that clicks are handled in the browser. */
 export async function hydrated(page) {
   await page.waitForSelector('html[data-hydrated]');
+}
+
+/** Every look that a page has to be right in: its name for a test's title, for a file, and as options of `openPage`. */
+export const looks = ['light', 'dark'].flatMap((colorScheme) =>
+  [1280, 375].map((width) => ({
+    title: `${width} px, ${colorScheme}`,
+    file: `${width}-${colorScheme}`,
+    options: { viewport: { width, height: 900 }, colorScheme, bypassCSP: true },
+  })),
+);
+
+const axe = await readFile(new URL('./node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
+
+/** Keeps a screenshot, and fails if the page moves sideways or axe finds something. The page has the options of a look. */
+export async function assertLooksRight(page, name) {
+  await page.waitForTimeout(500);
+  await keepScreenshot(page, name);
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.equal(overflow, 0, `${name} can be moved sideways`);
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run());
+  assert.deepEqual(violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target).join(', ')}`), [], name);
 }
 
 /** Keeps a screenshot as build output. */

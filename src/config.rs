@@ -9,19 +9,20 @@ use crate::domain::period::Zone;
 use leptos::config::LeptosOptions;
 use leptos::config::errors::LeptosConfigError;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub use database_url::DatabaseUrl;
 pub use prices::{OwnPrice, OwnPriceError};
 pub use public_url::{PublicUrl, PublicUrlError};
 
+mod database_url;
+mod environment;
 mod prices;
 mod public_url;
 
 /// The reference configuration, compiled in, so that the binary runs from any folder.
 const REFERENCE: &str = include_str!("../Leptos.toml");
 const FILE_NAME: &str = "Leptos.toml";
-const ENV_PREFIX: &str = "TOLLBRIDGE_";
 /// What is older is not taken any more, and the results of a batch can be fetched for 29 days.
 const LEAST_EVENTS_DAYS: u32 = 35;
 const PROVIDER_KEY: &str = "ANTHROPIC_API_KEY";
@@ -112,11 +113,6 @@ pub enum LogFormat {
     Text,
     Json,
 }
-
-/// An address that may hold a password. Its `Debug` and `Display` hide it; only [`DatabaseUrl::reveal`] shows it.
-#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct DatabaseUrl(String);
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -250,8 +246,8 @@ impl Config {
     /// The ledger's address: what is set, or the SQLite file in the data folder.
     pub fn database_url(&self) -> DatabaseUrl {
         let set = &self.settings.database.url;
-        if set.0.is_empty() {
-            DatabaseUrl(format!("sqlite:{}", self.settings.server.data_dir.join("tollbridge.db").display()))
+        if set.is_empty() {
+            DatabaseUrl::new(format!("sqlite:{}", self.settings.server.data_dir.join("tollbridge.db").display()))
         } else {
             set.clone()
         }
@@ -265,7 +261,7 @@ impl Config {
     /// What is in force, as the file would say it, with secrets hidden.
     pub fn to_shown_toml(&self) -> String {
         let mut shown = self.settings.clone();
-        shown.database.url = DatabaseUrl(self.database_url().to_string());
+        shown.database.url = DatabaseUrl::new(self.database_url().to_string());
         shown.server.time_zone = self.zone().map(|zone| zone.name().to_owned()).unwrap_or_default();
         let ours = toml::to_string_pretty(&shown).unwrap_or_else(|error| format!("# {error}\n"));
         let leptos = &self.leptos;
@@ -283,99 +279,9 @@ impl Settings {
         // Cargo's own tables are Leptos' business.
         tables.remove("package");
         for (name, value) in env {
-            overlay(&mut tables, &name, value)?;
+            environment::overlay(&mut tables, &name, value)?;
         }
         tables.try_into().map_err(|error: toml::de::Error| invalid(error.to_string().trim_end().to_owned()))
-    }
-}
-
-impl DatabaseUrl {
-    pub fn new(url: impl Into<String>) -> Self {
-        Self(url.into())
-    }
-
-    /// The address with its password, for the connection alone.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hide_password(&self.0))
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DatabaseUrl({self})")
-    }
-}
-
-/// Puts one environment variable into the tables. Variables that are not ours are left alone, and so are ours without
-/// a table, such as `TOLLBRIDGE_CONFIG`.
-fn overlay(tables: &mut toml::Table, name: &str, value: String) -> Result<(), ConfigError> {
-    if name == "DATABASE_URL" {
-        set(tables, "database", "url", toml::Value::String(value));
-        return Ok(());
-    }
-    let Some((table, key)) = name.strip_prefix(ENV_PREFIX).and_then(|rest| rest.split_once("__")) else {
-        return Ok(());
-    };
-    let (table, key) = (table.to_ascii_lowercase(), key.to_ascii_lowercase());
-    // DATABASE_URL is the older and wider-known name: it wins in whatever order the two come.
-    if (table.as_str(), key.as_str()) == ("database", "url") && std::env::var_os("DATABASE_URL").is_some() {
-        return Ok(());
-    }
-    let reference = toml::Table::try_from(Settings::default()).unwrap_or_default();
-    let default = reference.get(&table).and_then(|found| found.get(&key));
-    let problem = |message: &str| ConfigError::Environment { name: name.to_owned(), message: message.into() };
-    let parsed = match default {
-        Some(toml::Value::String(_)) => toml::Value::String(value),
-        Some(toml::Value::Integer(_)) => {
-            toml::Value::Integer(value.trim().parse().map_err(|_| problem("it must be a whole number"))?)
-        }
-        Some(toml::Value::Boolean(_)) => {
-            toml::Value::Boolean(value.trim().parse().map_err(|_| problem("it must be true or false"))?)
-        }
-        Some(_) => return Err(problem("it can only be set in the file")),
-        None => return Err(problem("see Leptos.toml for all of them")),
-    };
-    set(tables, &table, &key, parsed);
-    Ok(())
-}
-
-fn set(tables: &mut toml::Table, table: &str, key: &str, value: toml::Value) {
-    let entry = tables.entry(table).or_insert_with(|| toml::Value::Table(toml::Table::new()));
-    if let Some(found) = entry.as_table_mut() {
-        found.insert(key.to_owned(), value);
-    }
-}
-
-/// `postgres://me:secret@host/db?password=x` as `postgres://me:***@host/db?password=***`.
-fn hide_password(url: &str) -> String {
-    let shown = hide_login_password(url).unwrap_or_else(|| url.to_owned());
-    match shown.split_once('?') {
-        Some((address, query)) => {
-            let pairs: Vec<String> = query.split('&').map(hide_secret_parameter).collect();
-            format!("{address}?{}", pairs.join("&"))
-        }
-        None => shown,
-    }
-}
-
-fn hide_login_password(url: &str) -> Option<String> {
-    let (scheme, rest) = url.split_once("://")?;
-    // The last @, because a password may hold one too.
-    let (login, host) = rest.rsplit_once('@')?;
-    let (user, _) = login.split_once(':')?;
-    Some(format!("{scheme}://{user}:***@{host}"))
-}
-
-fn hide_secret_parameter(pair: &str) -> String {
-    match pair.split_once('=') {
-        Some((name, _)) if name.to_ascii_lowercase().contains("pass") => format!("{name}=***"),
-        _ => pair.to_owned(),
     }
 }
 
@@ -492,16 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_hidden_everywhere() {
-        for (url, shown) in [
-            ("postgres://me:s3cret@host:5432/db", "postgres://me:***@host:5432/db"),
-            ("postgres://me:s3@cret@host/db", "postgres://me:***@host/db"),
-            ("postgres://me@host/db", "postgres://me@host/db"),
-            ("postgres://host/db?user=me&password=s3cret", "postgres://host/db?user=me&password=***"),
-            ("sqlite:data/tollbridge.db", "sqlite:data/tollbridge.db"),
-        ] {
-            assert_eq!(hide_password(url), shown);
-        }
+    fn a_password_is_shown_nowhere() {
         let text = REFERENCE.replace("\nurl = \"\"", "\nurl = \"postgres://me:s3cret@host/db\"");
         let config = Config::from_text(&text, None, []).unwrap();
         assert!(!format!("{config:?}").contains("s3cret"));

@@ -63,7 +63,7 @@
 //!    both sides of a conversation: `a_whole_folder_counts_every_call_once_and_no_text`,
 //!    `odd_lines_are_told_apart_and_broken_ones_named`; a report has
 //!    no field for them: `a_prompt_in_a_report_is_refused_and_not_repeated`. (Its usage object is kept as it came, so nothing
-//!    else belongs in there.) Of the secrets that there are, `passwords_are_hidden_everywhere`,
+//!    else belongs in there.) Of the secrets that there are, `a_password_is_shown_nowhere`,
 //!    `a_channels_secrets_go_in_and_never_come_out`.
 //! 9. **History is stable**: a new price changes future events only: `a_new_price_leaves_recorded_calls_as_they_are`,
 //!    `the_users_price_wins_while_it_holds`.

@@ -1,8 +1,7 @@
 // Alerts in a real browser: they come by themselves, tell their evidence, and can be acknowledged with and without scripts.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { hydrated, keepScreenshot, openPage, postUsage, startBrowser, startServer } from '../harness.mjs';
+import { assertLooksRight, hydrated, keepScreenshot, looks, openPage, postUsage, startBrowser, startServer } from '../harness.mjs';
 
 let server, browser;
 before(async () => {
@@ -103,23 +102,13 @@ test('without JavaScript an alert is acknowledged, and an anomaly called normal'
   await page.context().close();
 });
 
-const axe = await readFile(new URL('../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
-
-for (const scheme of ['light', 'dark']) {
-  for (const width of [1280, 375]) {
-    test(`/alerts at ${width} px, ${scheme}: nothing sideways, axe finds nothing`, async () => {
-      const page = await openPage(browser, { viewport: { width, height: 900 }, colorScheme: scheme, bypassCSP: true });
-      await page.goto(`${server.url}/alerts?show=all`);
-      await hydrated(page);
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      assert.equal(overflow, 0);
-      await page.waitForTimeout(400);
-      await keepScreenshot(page, `alerts-${width}-${scheme}`);
-      await page.evaluate(axe);
-      const { violations } = await page.evaluate(() => window.axe.run());
-      assert.deepEqual(violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target).join(', ')}`), []);
-      page.assertSilent();
-      await page.context().close();
-    });
-  }
+for (const look of looks) {
+  test(`/alerts at ${look.title}: nothing sideways, axe finds nothing`, async () => {
+    const page = await openPage(browser, look.options);
+    await page.goto(`${server.url}/alerts?show=all`);
+    await hydrated(page);
+    await assertLooksRight(page, `alerts-${look.file}`);
+    page.assertSilent();
+    await page.context().close();
+  });
 }

@@ -1,8 +1,7 @@
 // A conversation in the browser: streamed, priced, stopped, refused.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { hydrated, keepScreenshot, openPage, postUsage, startBrowser, startProvider, startServer } from '../harness.mjs';
+import { assertLooksRight, hydrated, keepScreenshot, looks, openPage, postUsage, startBrowser, startProvider, startServer } from '../harness.mjs';
 
 let provider, server, browser;
 before(async () => {
@@ -117,26 +116,16 @@ test('without a provider key the page says what to do', async () => {
   await bare.stop();
 });
 
-const axe = await readFile(new URL('../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
-
-for (const scheme of ['light', 'dark']) {
-  for (const width of [1280, 375]) {
-    test(`/chat at ${width} px, ${scheme}: nothing sideways, axe finds nothing`, async () => {
-      const page = await openChat({ viewport: { width, height: 800 }, colorScheme: scheme, bypassCSP: true });
-      await keepScreenshot(page, `chat-empty-${width}-${scheme}`);
-      await page.getByLabel('Message').fill(`Good morning? ${'What is the time over there? '.repeat(8)}`);
-      await page.getByLabel('Message').press('Enter');
-      await page.locator('.turn-cost').waitFor();
-      await page.getByLabel('Message').fill('Is a very long second question shown in full while it is written, line by line?');
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      assert.equal(overflow, 0);
-      await page.waitForTimeout(300);
-      await keepScreenshot(page, `chat-${width}-${scheme}`);
-      await page.evaluate(axe);
-      const { violations } = await page.evaluate(() => window.axe.run());
-      assert.deepEqual(violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target).join(', ')}`), []);
-      page.assertSilent();
-      await page.context().close();
-    });
-  }
+for (const look of looks) {
+  test(`/chat at ${look.title}: nothing sideways, axe finds nothing`, async () => {
+    const page = await openChat(look.options);
+    await keepScreenshot(page, `chat-empty-${look.file}`);
+    await page.getByLabel('Message').fill(`Good morning? ${'What is the time over there? '.repeat(8)}`);
+    await page.getByLabel('Message').press('Enter');
+    await page.locator('.turn-cost').waitFor();
+    await page.getByLabel('Message').fill('Is a very long second question shown in full while it is written, line by line?');
+    await assertLooksRight(page, `chat-${look.file}`);
+    page.assertSilent();
+    await page.context().close();
+  });
 }

@@ -1,8 +1,7 @@
 // The Overview in a real browser, on the release build: figures, ranges, the address, charts, looks.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { getReport, hydrated, keepScreenshot, openPage, postUsage, startBrowser, startServer } from '../harness.mjs';
+import { assertLooksRight, getReport, hydrated, keepScreenshot, looks, openPage, postUsage, startBrowser, startServer } from '../harness.mjs';
 
 let server, browser;
 before(async () => {
@@ -160,27 +159,17 @@ test('hostile names stay text', async () => {
   await page.context().close();
 });
 
-const axe = await readFile(new URL('../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
-
-for (const scheme of ['light', 'dark']) {
-  for (const width of [1280, 375]) {
-    test(`${width} px, ${scheme}: nothing cut off, nothing sideways, axe finds nothing`, async () => {
-      await server.run(['demo']);
-      const page = await openPage(browser, { viewport: { width, height: 900 }, colorScheme: scheme, bypassCSP: true });
-      await page.goto(`${server.url}/`);
-      await hydrated(page);
-      await page.locator('#usage-over-time svg path').first().waitFor({ state: 'attached' });
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      assert.equal(overflow, 0);
-      await page.waitForTimeout(600);
-      await keepScreenshot(page, `overview-${width}-${scheme}`);
-      await page.evaluate(axe);
-      const { violations } = await page.evaluate(() => window.axe.run());
-      assert.deepEqual(violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target).join(', ')}`), []);
-      page.assertSilent();
-      await page.context().close();
-    });
-  }
+for (const look of looks) {
+  test(`${look.title}: nothing cut off, nothing sideways, axe finds nothing`, async () => {
+    await server.run(['demo']);
+    const page = await openPage(browser, look.options);
+    await page.goto(`${server.url}/`);
+    await hydrated(page);
+    await page.locator('#usage-over-time svg path').first().waitFor({ state: 'attached' });
+    await assertLooksRight(page, `overview-${look.file}`);
+    page.assertSilent();
+    await page.context().close();
+  });
 }
 
 test('the layout does not shift while the page comes alive', async () => {

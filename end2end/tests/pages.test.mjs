@@ -2,8 +2,7 @@
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { readFile } from 'node:fs/promises';
-import { fixtures, getReport, hydrated, keepScreenshot, openPage, postUsage, startBrowser, startServer } from '../harness.mjs';
+import { assertLooksRight, fixtures, getReport, hydrated, looks, openPage, postUsage, startBrowser, startServer } from '../harness.mjs';
 
 let server, browser;
 before(async () => {
@@ -128,26 +127,16 @@ test('the calculator compares models at the published prices, in an address that
   await page.context().close();
 });
 
-const axe = await readFile(new URL('../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
-
 for (const name of ['start', 'budgets', 'budgets?edit=new', 'calculator', 'keys', 'alerts', 'alerts/channels', 'settings']) {
-  for (const scheme of ['light', 'dark']) {
-    for (const width of [1280, 375]) {
-      test(`/${name} at ${width} px, ${scheme}: nothing sideways, axe finds nothing`, async () => {
-        const page = await openPage(browser, { viewport: { width, height: 900 }, colorScheme: scheme, bypassCSP: true });
-        await page.goto(`${server.url}/${name}`);
-        await hydrated(page);
-        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-        assert.equal(overflow, 0);
-        await page.waitForTimeout(400);
-        await keepScreenshot(page, `${name.replaceAll(/\W/g, '-')}-${width}-${scheme}`);
-        await page.evaluate(axe);
-        const { violations } = await page.evaluate(() => window.axe.run());
-        assert.deepEqual(violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target).join(', ')}`), []);
-        page.assertSilent();
-        await page.context().close();
-      });
-    }
+  for (const look of looks) {
+    test(`/${name} at ${look.title}: nothing sideways, axe finds nothing`, async () => {
+      const page = await openPage(browser, look.options);
+      await page.goto(`${server.url}/${name}`);
+      await hydrated(page);
+      await assertLooksRight(page, `${name.replaceAll(/\W/g, '-')}-${look.file}`);
+      page.assertSilent();
+      await page.context().close();
+    });
   }
 }
 

@@ -4,6 +4,7 @@ pub mod card;
 pub mod change;
 pub mod failure;
 pub mod field;
+pub mod form_outcome;
 pub mod icon;
 pub mod notice;
 pub mod snippets;

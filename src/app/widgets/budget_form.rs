@@ -3,8 +3,9 @@
 use super::budget_hindsight::HindsightList;
 use crate::app::kit::card::Card;
 use crate::app::kit::field::TextField;
-use crate::app::kit::icon::{Icon, IconView};
-use crate::app::kit::notice::{Level, Notice};
+use crate::app::kit::form_outcome::FormOutcome;
+use crate::app::kit::icon::IconView;
+use crate::app::kit::notice::Level;
 use crate::app::server_fns::budget::{BudgetDraft, SaveBudget};
 use crate::app::server_fns::budgets::ShownBudget;
 use crate::app::state::budget_form::{AT_LIMIT, BudgetFault, BudgetForm, LIMIT, THRESHOLDS, TIME_ZONE};
@@ -90,6 +91,8 @@ pub fn BudgetFormCard(
             fault.with(|fault| fault.as_ref().filter(|fault| fault.field == field).map(|fault| fault.message.clone()))
         })
     };
+    let has_fault = Signal::derive(move || fault.with(Option::is_some));
+    let result = Signal::derive(move || save.value().get().map(|r| r.map(drop).map_err(|error| error.to_string())));
     let BudgetForm { limit, thresholds: [first, second, third], time_zone, at_limit } = draft.form;
     let thresholds = THRESHOLDS.into_iter().zip(LEVELS).zip([first, second, third]);
     view! {
@@ -124,7 +127,7 @@ pub fn BudgetFormCard(
                 </fieldset>
                 <div class="form-foot">
                     <button class="button" aria-busy=move || save.pending().get().then_some("true")>"Save budget"</button>
-                    <Outcome save fault came_from_saving/>
+                    <FormOutcome has_fault result is_pending=save.pending() came_from_saving saved_words="Saved. The figures above follow it."/>
                 </div>
             </ActionForm>
             {move || saved.get().map(|saved| view! { <Hindsight saved/> })}
@@ -169,32 +172,6 @@ fn AtLimitChoice(field: &'static str, choice: AtLimit, is_chosen: bool) -> impl 
             <span class="quiet small">{sentence}</span>
         </label>
     }
-}
-
-/// Beside the button: whether it was saved.
-#[component]
-fn Outcome(
-    save: ServerAction<SaveBudget>,
-    fault: RwSignal<Option<BudgetFault>>,
-    came_from_saving: Memo<bool>,
-) -> impl IntoView {
-    let outcome = move || {
-        if fault.with(Option::is_some) {
-            return Some(
-                view! { <Notice level=Level::Warning word="Not saved." message="One field needs another look."/> }
-                    .into_any(),
-            );
-        }
-        match save.value().get() {
-            Some(Err(error)) => Some(view! { <Notice level=Level::Critical word="Not saved." message=error.to_string()/> }.into_any()),
-            None if !came_from_saving.get() => None,
-            _ if save.pending().get() => None,
-            _ => Some(view! {
-                <p class="form-saved level-good"><IconView icon=Icon::Check/>"Saved. The figures above follow it."</p>
-            }.into_any()),
-        }
-    };
-    view! { <div class="form-outcome" role="status">{outcome}</div> }
 }
 
 fn form_of(sent: SaveBudget) -> BudgetForm {

@@ -3,8 +3,7 @@
 
 use crate::app::kit::card::Card;
 use crate::app::kit::field::TextField;
-use crate::app::kit::icon::{Icon, IconView};
-use crate::app::kit::notice::{Level, Notice};
+use crate::app::kit::form_outcome::FormOutcome;
 use crate::app::server_fns::channels::{ChannelDraft, SaveChannel};
 use crate::app::state::channel_form::{ChannelFault, ChannelForm, PAGE};
 use crate::domain::channel::ChannelKind;
@@ -41,6 +40,8 @@ pub fn ChannelFormCard(
             fault.with(|fault| fault.as_ref().filter(|fault| fault.field == field).map(|fault| fault.message.clone()))
         })
     });
+    let has_fault = Signal::derive(move || fault.with(Option::is_some));
+    let result = Signal::derive(move || save.value().get().map(|r| r.map(drop).map_err(|error| error.to_string())));
     let kind: ChannelKind = form.kind.parse().unwrap_or(ChannelKind::Slack);
     let is_new = form.id.is_empty();
     let title = if is_new { "New channel".to_owned() } else { format!("Change “{}”", form.name) };
@@ -60,7 +61,7 @@ pub fn ChannelFormCard(
                 <div class="form-foot">
                     <button class="button" aria-busy=move || save.pending().get().then_some("true")>"Save channel"</button>
                     {(!is_new).then(|| view! { <a class="quiet-link" href=PAGE>"New channel instead"</a> })}
-                    <Outcome save fault came_from_saving/>
+                    <FormOutcome has_fault result is_pending=save.pending() came_from_saving/>
                 </div>
             </ActionForm>
             <NewSecret save/>
@@ -165,32 +166,6 @@ fn Choices(
             <p class="field-fault" aria-live="polite">{move || fault.get()}</p>
         </fieldset>
     }
-}
-
-/// Beside the button: whether it was saved.
-#[component]
-fn Outcome(
-    save: ServerAction<SaveChannel>,
-    fault: RwSignal<Option<ChannelFault>>,
-    came_from_saving: Memo<bool>,
-) -> impl IntoView {
-    let outcome = move || {
-        if fault.with(Option::is_some) {
-            return Some(
-                view! { <Notice level=Level::Warning word="Not saved." message="One field needs another look."/> }
-                    .into_any(),
-            );
-        }
-        match save.value().get() {
-            Some(Err(error)) => {
-                Some(view! { <Notice level=Level::Critical word="Not saved." message=error.to_string()/> }.into_any())
-            }
-            None if !came_from_saving.get() => None,
-            _ if save.pending().get() => None,
-            _ => Some(view! { <p class="form-saved level-good"><IconView icon=Icon::Check/>"Saved."</p> }.into_any()),
-        }
-    };
-    view! { <div class="form-outcome" role="status">{outcome}</div> }
 }
 
 /// What a new webhook signs with.

@@ -4,7 +4,7 @@
 use super::budget_form::at_limit_choices;
 use crate::app::kit::card::Card;
 use crate::app::kit::field::{Choice, SelectField, TextField};
-use crate::app::kit::notice::{Level, Notice};
+use crate::app::kit::form_outcome::FormOutcome;
 use crate::app::server_fns::budgets::{NamedBudgetDraft, SaveNamedBudget};
 use crate::app::state::budget_form::BudgetFault;
 use crate::app::state::named_budget_form::{
@@ -38,6 +38,12 @@ pub fn NamedBudgetFormCard(draft: NamedBudgetDraft, save: ServerAction<SaveNamed
             fault.with(|fault| fault.as_ref().filter(|fault| fault.field == field).map(|fault| fault.message.clone()))
         })
     };
+    let has_fault = Signal::derive(move || fault.with(Option::is_some));
+    // After a save the page shows the list instead of the form, so failures alone are told.
+    let result = Signal::derive(move || {
+        let error = save.value().get().and_then(Result::err)?;
+        BudgetFault::of_error(&error).is_none().then(|| Err(error.to_string()))
+    });
     let title = if form.id.is_empty() { "A new budget".to_owned() } else { format!("Change “{}”", form.name) };
     let button = if form.id.is_empty() { "Add budget" } else { "Save changes" };
     let periods = [("day", "Day"), ("week", "Week, from Monday"), ("month", "Month")].map(Choice::of).into();
@@ -85,27 +91,12 @@ pub fn NamedBudgetFormCard(draft: NamedBudgetDraft, save: ServerAction<SaveNamed
                 <div class="form-foot">
                     <button class="button" aria-busy=move || save.pending().get().then_some("true")>{button}</button>
                     <a class="quiet-link" href="/budgets" data-noscroll="">"Cancel"</a>
-                    <Outcome save fault/>
+                    <FormOutcome has_fault result is_pending=save.pending()/>
                 </div>
             </ActionForm>
         </Card>
     }
     .into_any()
-}
-
-/// Beside the button, why it was not saved. After a save the page shows the list instead of the form.
-#[component]
-fn Outcome(save: ServerAction<SaveNamedBudget>, fault: RwSignal<Option<BudgetFault>>) -> impl IntoView {
-    let outcome = move || {
-        if fault.with(Option::is_some) {
-            return Some(
-                view! { <Notice level=Level::Warning word="Not saved." message="One field needs another look."/> },
-            );
-        }
-        let error = save.value().get().and_then(Result::err).filter(|error| BudgetFault::of_error(error).is_none())?;
-        Some(view! { <Notice level=Level::Critical word="Not saved." message=error.to_string()/> })
-    };
-    view! { <div class="form-outcome" role="status">{outcome}</div> }
 }
 
 /// The scope that a budget has stays a choice when its key does not work any more.
