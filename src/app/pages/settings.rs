@@ -1,5 +1,5 @@
-//! Settings: one's own password, and, for who manages them, the people and the system. All of it but inviting works without scripts; the
-//! link of an invitation is shown once and stands in no address.
+//! Settings: one's own password, and, for who manages them, the people and the system. All of it but inviting works without
+//! scripts; the link of an invitation is shown once and stands in no address.
 
 use crate::app::kit::card::{Card, CardSkeleton};
 use crate::app::kit::failure::FailureNote;
@@ -55,5 +55,5 @@ pub fn Settings() -> impl IntoView {
 
 fn system_card(facts: Vec<(String, String)>) -> impl IntoView {
     let facts = facts.into_iter().map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> });
-    view! { <Card id="system" title="System" class="span-8"><dl class="system-facts">{facts.collect_view()}</dl></Card> }
+    view! { <Card id="system" title="System"><dl class="system-facts">{facts.collect_view()}</dl></Card> }
 }
