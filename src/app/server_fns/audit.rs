@@ -2,7 +2,6 @@
 
 use super::codec::Json;
 use super::error::AppError;
-use crate::domain::audit::AuditGroup;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +37,7 @@ pub struct ShownAuditRow {
 #[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_audit_log(group: String, person: String, after: Option<String>) -> Result<AuditList, AppError> {
     use super::error::refuse;
+    use crate::domain::audit::AuditGroup;
     use crate::domain::period::local_date;
     use crate::ledger::AuditFilter;
     super::principal::manager()?;
