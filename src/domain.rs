@@ -5,6 +5,7 @@ pub mod account;
 pub mod alert;
 pub mod anomaly;
 pub mod api_key;
+pub mod audit;
 pub mod budget;
 pub mod channel;
 pub mod chat;

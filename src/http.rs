@@ -14,6 +14,7 @@ pub mod live;
 pub mod request_id;
 pub mod router;
 pub mod state;
+pub mod system;
 
 use self::connections::serve_connections;
 use self::guard::AllowedHosts;

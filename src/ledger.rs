@@ -3,7 +3,8 @@
 //! `apply` is the one door for usage events (events and rollups in one transaction), `usage` answers questions from
 //! rollups alone, `event` pages through single events, `budget`, `key`, `setting` and `import_file` keep small tables,
 //! `alert` keeps what was seen and `evidence` is what the watch asks for,
-//! `account`, `session` and `invite` say who may use the dashboard (`password` and `token` keep their secrets as hashes), and
+//! `account`, `session` and `invite` say who may use the dashboard (`password` and `token` keep their secrets as hashes), `audit` says
+//! who changed what, in the transaction of each such change, `price` notes which prices are in force, and
 //! `retention` removes old events and leaves their sums, `doctor` proves that the rollups equal the events, and `size` tells how
 //! much there is. `channel` keeps where alerts go, and `delivery` what is on its way there. `live` tells who listens that a user's
 //! numbers moved. `spool` is a file of its own, in which calls wait for the ledger. `backup` copies both into one file while they
@@ -12,6 +13,7 @@
 mod account;
 mod alert;
 mod apply;
+mod audit;
 pub mod backup;
 mod budget;
 mod channel;
@@ -27,6 +29,7 @@ pub mod key;
 mod live;
 mod migrate;
 mod password;
+mod price;
 mod removal;
 pub mod restore;
 mod retention;
@@ -42,6 +45,7 @@ mod usage;
 
 pub use alert::{AlertFilter, AlertPage};
 pub use apply::{Applied, ApplyOutcome};
+pub use audit::{AuditFilter, AuditLimits, AuditPage};
 pub use db::{LedgerLock, sqlite_path};
 pub use delivery::{DueDelivery, Outcome};
 pub use doctor::RollupCheck;
@@ -49,6 +53,7 @@ pub use event::{EventFilter, EventPage};
 pub use evidence::WatchTurn;
 pub use import_file::FileMark;
 pub use migrate::newest_version as newest_schema;
+pub use retention::keep_from_ms;
 pub use size::{LedgerSizes, MeasuredSizes};
 pub use usage::SourceUse;
 

@@ -3,6 +3,7 @@
 //! counts it once.
 
 use crate::capture::recorder;
+use crate::domain::audit::Actor;
 use crate::domain::budget::{Budget, BudgetAlert, BudgetStatus, crossed_alerts};
 use crate::domain::price::{PriceBook, canonical_provider};
 use crate::domain::tokens::TokenCounts;
@@ -169,7 +170,7 @@ impl Ledger {
         budget: &Budget,
         now_ms: i64,
     ) -> Result<BudgetStatus, LedgerError> {
-        self.save_budget(user, budget, now_ms).await?;
+        self.save_budget(user, budget, &Actor::library(), now_ms).await?;
         self.budget_status(user, now_ms).await
     }
 }

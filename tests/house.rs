@@ -97,6 +97,41 @@ fn every_question_names_whose_usage_it_is() {
     assert!(questions >= 6, "found {questions}");
 }
 
+/// A change of somebody's begins with `begin_change`, which takes who they are and ends with a row in the audit log. What begins
+/// a transaction itself is nobody's act: it counts, moves, delivers or tidies up. A new one has to be put on this list.
+#[test]
+fn whatever_somebody_changes_is_written_into_the_audit_log() {
+    const NOBODYS: [(&str, usize); 12] = [
+        // Who acknowledged an alert stands in the alert.
+        ("alert.rs", 3),
+        ("apply.rs", 1),
+        // The change itself, and pruning.
+        ("audit.rs", 2),
+        ("delivery.rs", 6),
+        ("digest.rs", 1),
+        ("evidence.rs", 1),
+        ("import_file.rs", 1),
+        // When a key and a session were last used.
+        ("key.rs", 1),
+        ("session.rs", 1),
+        // Events, which are no settings: sample data, and what is no longer kept.
+        ("removal.rs", 1),
+        ("retention.rs", 2),
+        // The zone comes from the configuration.
+        ("setting.rs", 1),
+    ];
+    let mut found = std::collections::BTreeMap::new();
+    for (path, _, text) in code_lines().into_iter().filter(|(path, _, _)| is_in(path, "ledger")) {
+        let is_test = path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs");
+        if text.contains("db.begin()") && !is_test && path != Path::new("ledger.rs") {
+            let name = path.strip_prefix("ledger").unwrap().display().to_string();
+            *found.entry(name).or_insert(0) += 1;
+        }
+    }
+    let nobodys = NOBODYS.map(|(file, count)| (file.to_owned(), count));
+    assert_eq!(found, nobodys.into(), "a change of somebody's takes an &Actor and begins with begin_change");
+}
+
 /// Who acts is worked out in one place; what answers a request is told.
 #[test]
 fn no_handler_takes_everybody_for_the_owner() {

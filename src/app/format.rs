@@ -46,6 +46,15 @@ pub fn duration(ms: u64) -> String {
     }
 }
 
+/// `812 B`, `4.1 kB`, `97 MB`, `1.2 GB`: powers of a thousand, as disks are sold.
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 4] =
+        [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    let Some((size, unit)) = UNITS.into_iter().find(|(size, _)| bytes >= *size) else { return format!("{bytes} B") };
+    let (whole, tenth) = (bytes / size, bytes % size * 10 / size);
+    if whole < 10 { format!("{whole}.{tenth} {unit}") } else { format!("{whole} {unit}") }
+}
+
 /// `one call`, `3 calls`, `1,204 calls`.
 pub fn counted(count: u64, one: &str, many: &str) -> String {
     match count {
@@ -134,6 +143,15 @@ mod tests {
         assert_eq!(percent(12.44), "12.4\u{202f}%");
         assert_eq!(percent(99.96), "100\u{202f}%");
         assert_eq!(percent(-1240.2), "−1,240\u{202f}%");
+    }
+
+    #[test]
+    fn sizes_read_well() {
+        for (bytes, text) in
+            [(0, "0 B"), (999, "999 B"), (4_149, "4.1 kB"), (97_900_000, "97 MB"), (1_250_000_000, "1.2 GB")]
+        {
+            assert_eq!(super::bytes(bytes), text);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The pages: each reads its address, asks the server functions, and lays out widgets.
 
 pub mod alerts;
+pub mod audit;
 pub mod budgets;
 pub mod calculator;
 pub mod channels;

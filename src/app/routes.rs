@@ -2,6 +2,7 @@
 
 use crate::app::kit::icon::Icon;
 use crate::app::pages::alerts::Alerts;
+use crate::app::pages::audit::Audit;
 use crate::app::pages::budgets::Budgets;
 use crate::app::pages::calculator::Calculator;
 use crate::app::pages::channels::Channels;
@@ -61,6 +62,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/chat") view={Lazy::<ChatRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/keys") view={Lazy::<KeysRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/settings") view={Lazy::<SettingsRoute>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/settings/audit") view={Lazy::<AuditRoute>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/start") view={Lazy::<StartRoute>::new()} ssr=SsrMode::Async/>
                 </FlatRoutes>
             </Frame>
@@ -87,6 +89,7 @@ macro_rules! lazy_page {
 }
 
 lazy_page!(AlertsRoute, Alerts);
+lazy_page!(AuditRoute, Audit);
 lazy_page!(BudgetsRoute, Budgets);
 lazy_page!(CalculatorRoute, Calculator);
 lazy_page!(ChannelsRoute, Channels);

@@ -2,6 +2,7 @@
 //! maps the error; nothing is worked out here.
 
 pub mod alerts;
+pub mod audit;
 pub mod budget;
 pub mod budgets;
 pub mod calculator;
@@ -18,3 +19,4 @@ pub mod people;
 mod principal;
 pub mod report;
 pub mod start;
+pub mod system;

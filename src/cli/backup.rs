@@ -3,6 +3,7 @@
 use super::{CommandError, make_private_folder};
 use crate::config::{Config, DatabaseUrl};
 use crate::http::state::Clock;
+use crate::http::system::backup_folder;
 use crate::ledger::backup::back_up;
 use crate::ledger::sqlite_path;
 use chrono::DateTime;
@@ -56,7 +57,7 @@ fn target(args: &BackupArgs, config: &Config, now_ms: i64) -> Result<PathBuf, Co
         Some(folder) if folder.is_dir() => Ok(folder.join(name)),
         Some(file) => Ok(file.clone()),
         None => {
-            let folder = config.settings.server.data_dir.join("backups");
+            let folder = backup_folder(config);
             make_private_folder(&folder).map_err(|source| CommandError::DataFolder { path: folder.clone(), source })?;
             Ok(Path::new(&folder).join(name))
         }

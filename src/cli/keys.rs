@@ -3,6 +3,7 @@
 use super::{CommandError, open_ledger};
 use crate::config::Config;
 use crate::domain::api_key::{ApiKey, KeyScope};
+use crate::domain::audit::Actor;
 use crate::domain::usage::UserId;
 use crate::http::state::Clock;
 use chrono::DateTime;
@@ -33,7 +34,7 @@ pub async fn run(command: KeysCommand, config: &Config) -> Result<(), CommandErr
     let result = match command {
         KeysCommand::Create { name, scopes } => {
             let (name, scopes) = (checked_name(&name)?, without_repeats(scopes));
-            let created = ledger.create_key(&user, &name, &scopes, now_ms).await?;
+            let created = ledger.create_key(&user, &name, &scopes, &Actor::command_line(), now_ms).await?;
             // The key alone on standard output, so that a script can keep it.
             eprintln!("The key {:?} (id {}). It is shown this once:", created.key.name, created.key.id);
             println!("{}", created.text.reveal());
@@ -43,7 +44,7 @@ pub async fn run(command: KeysCommand, config: &Config) -> Result<(), CommandErr
             print_keys(&ledger.keys(&user).await?);
             Ok(())
         }
-        KeysCommand::Revoke { id } => match ledger.revoke_key(&user, &id, now_ms).await? {
+        KeysCommand::Revoke { id } => match ledger.revoke_key(&user, &id, &Actor::command_line(), now_ms).await? {
             true => {
                 println!("Revoked {id}.");
                 Ok(())
@@ -68,7 +69,7 @@ fn print_keys(keys: &[ApiKey]) {
             "{:<36}  {:<20}  {:<16}  {:<18}  {:<10}  {:<16}{}",
             key.id,
             key.name,
-            format!("{}…{}", key.prefix, key.last4),
+            key.shown(),
             scopes.join(","),
             moment(key.created_at_ms, "%Y-%m-%d"),
             last_used,

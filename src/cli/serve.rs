@@ -7,6 +7,8 @@ use crate::capture::gateway::{Gateway, GatewayLimits, GatewayOptions};
 use crate::capture::import::job::ImportJobs;
 use crate::capture::recorder::Recorder;
 use crate::config::Config;
+use crate::domain::audit::Actor;
+use crate::domain::price::{PriceBook, catalogue_day, catalogue_text};
 use crate::http;
 use crate::http::auth::Access;
 use crate::http::connections::ConnectionLimits;
@@ -39,6 +41,7 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
     // Held until the end: a second server on the same file is refused.
     let _lock = ledger.claim()?;
     let (prices, clock) = (price_book(&config)?, Clock::System);
+    note_prices(&ledger, &prices, &config, &clock).await?;
     let recorder = open_recorder(&config, &ledger, &prices, &clock).await?;
     // Known from the start, so that calls pass even if the database goes away before the first one.
     ledger.has_keys(clock.now_ms()).await?;
@@ -89,6 +92,16 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
     let served = http::serve(listener, stop, state).await;
     house.abort();
     served.map_err(|error| CommandError::Failed(error.to_string()))
+}
+
+/// Prices are changed in the configuration or with a new version, so a start is when it shows.
+async fn note_prices(ledger: &Ledger, prices: &PriceBook, config: &Config, clock: &Clock) -> Result<(), CommandError> {
+    let own = &config.settings.prices.card;
+    let cards = format!("{}{}", catalogue_text(), serde_json::json!(own));
+    let day = catalogue_day().map_or_else(|| "an unknown day".into(), |day| day.to_string());
+    let detail = format!("{} cards, {} of them your own; the catalogue is of {day}", prices.len(), own.len());
+    ledger.note_prices(&cards, &detail, &Actor::server(), clock.now_ms()).await?;
+    Ok(())
 }
 
 fn gateway(config: &Config, ledger: &Ledger, recorder: &Recorder) -> Result<Gateway, CommandError> {

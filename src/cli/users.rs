@@ -3,6 +3,7 @@
 use super::{CommandError, open_ledger};
 use crate::config::Config;
 use crate::domain::account::{Account, NewPassword, Role};
+use crate::domain::audit::Actor;
 use crate::domain::usage::UserId;
 use crate::http::state::Clock;
 use crate::ledger::Ledger;
@@ -43,28 +44,29 @@ pub async fn run(command: UsersCommand, config: &Config) -> Result<(), CommandEr
 }
 
 async fn carry_out(command: UsersCommand, ledger: &Ledger, config: &Config) -> Result<(), CommandError> {
-    let now_ms = Clock::System.now_ms();
+    let (actor, now_ms) = (Actor::command_line(), Clock::System.now_ms());
     let done = match command {
-        UsersCommand::SetPassword { login } => return set_password(ledger, &login).await,
+        UsersCommand::SetPassword { login } => return set_password(ledger, &login, now_ms).await,
         UsersCommand::List => {
             print_accounts(&ledger.accounts().await?);
             return Ok(());
         }
         UsersCommand::Invite { role } => return invite(ledger, role, config, now_ms).await,
         UsersCommand::Disable { login } => ledger
-            .set_disabled(&found(ledger, &login).await?, Some(now_ms))
+            .set_disabled(&found(ledger, &login).await?, true, &actor, now_ms)
             .await?
             .then(|| format!("{login} is shut out.")),
-        UsersCommand::Enable { login } => {
-            ledger.set_disabled(&found(ledger, &login).await?, None).await?.then(|| format!("{login} is let in again."))
-        }
+        UsersCommand::Enable { login } => ledger
+            .set_disabled(&found(ledger, &login).await?, false, &actor, now_ms)
+            .await?
+            .then(|| format!("{login} is let in again.")),
         UsersCommand::Role { login, role } => {
-            let is_set = ledger.set_role(&found(ledger, &login).await?, role).await?;
-            is_set.then(|| format!("{login} is {} now.", shown_role(role)))
+            let is_set = ledger.set_role(&found(ledger, &login).await?, role, &actor, now_ms).await?;
+            is_set.then(|| format!("{login} is {} now.", role.with_article()))
         }
         UsersCommand::Delete { login } => {
             let user = found(ledger, &login).await?;
-            let is_deleted = ledger.delete_account(&user, now_ms).await?;
+            let is_deleted = ledger.delete_account(&user, &actor, now_ms).await?;
             is_deleted.then(|| format!("{login} is gone. The usage stays under {}.", user.0))
         }
     };
@@ -73,10 +75,10 @@ async fn carry_out(command: UsersCommand, ledger: &Ledger, config: &Config) -> R
     Ok(())
 }
 
-async fn set_password(ledger: &Ledger, login: &str) -> Result<(), CommandError> {
+async fn set_password(ledger: &Ledger, login: &str, now_ms: i64) -> Result<(), CommandError> {
     let user = found(ledger, login).await?;
     let password = read_password()?;
-    if !ledger.set_password(&user, &password).await? {
+    if !ledger.set_password(&user, &password, &Actor::command_line(), now_ms).await? {
         return Err(failed(format!("{login} is gone meanwhile")));
     }
     println!("The password of {login} is set. All their sessions are over.");
@@ -112,9 +114,9 @@ async fn invite(ledger: &Ledger, role: Role, config: &Config, now_ms: i64) -> Re
         Some(url) => url.to_string(),
         None => format!("http://{}", config.leptos.site_addr),
     };
-    let token = ledger.create_invite(role, &UserId::owner(), now_ms).await?;
+    let token = ledger.create_invite(role, &Actor::command_line(), now_ms).await?;
     // The link alone on standard output, so that a script can pass it on.
-    eprintln!("This link makes one account, for {}, within a week:", shown_role(role));
+    eprintln!("This link makes one account, for {}, within a week:", role.with_article());
     println!("{base}/join?token={}", token.reveal());
     if !ledger.needs_login(now_ms).await? {
         eprintln!("The owner has no password yet, so that nobody has to log in: tollbridge users set-password");
@@ -139,14 +141,6 @@ fn print_accounts(accounts: &[Account]) {
             _ => "",
         };
         println!("{:<30}  {:<8}  {since:<10}  {state}", account.login, account.role.name());
-    }
-}
-
-fn shown_role(role: Role) -> &'static str {
-    match role {
-        Role::Owner => "the owner",
-        Role::Admin => "an admin",
-        Role::Member => "a member",
     }
 }
 

@@ -65,6 +65,15 @@ impl Role {
         }
     }
 
+    /// For a sentence.
+    pub fn with_article(self) -> &'static str {
+        match self {
+            Self::Owner => "the owner",
+            Self::Admin => "an admin",
+            Self::Member => "a member",
+        }
+    }
+
     /// Whether everyone's usage may be asked for, and people managed.
     pub fn sees_everyone(self) -> bool {
         self != Self::Member

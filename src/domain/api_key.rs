@@ -132,6 +132,11 @@ impl ApiKey {
         }
     }
 
+    /// What may be shown of its text: `tb_abcd…wxyz`.
+    pub fn shown(&self) -> String {
+        format!("{}…{}", self.prefix, self.last4)
+    }
+
     pub fn is_revoked(&self) -> bool {
         self.revoked_at_ms.is_some()
     }

@@ -10,5 +10,5 @@ mod lookup;
 pub use book::{CardFilter, PriceBook};
 pub use card::{ContextTier, GivenRates, Multipliers, PriceCard, PriceError, Rate, RateTable, Rates, Ratio};
 #[cfg(feature = "server")]
-pub use catalogue::catalogue_day;
+pub use catalogue::{catalogue_day, catalogue_text};
 pub use lookup::{ModelName, canonical_provider, model_family};

@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod analytics;
+pub mod audit;
 pub mod budget;
 pub mod budgets;
 pub mod channels;

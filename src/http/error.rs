@@ -43,6 +43,8 @@ pub enum ApiError {
     KeyLacksScope {
         scope: KeyScope,
     },
+    /// It is for who manages this server.
+    NotForMembers,
     /// Too many requests of this kind are open.
     TooManyListeners,
     /// A page of another origin sent it.
@@ -111,7 +113,7 @@ impl ApiError {
             Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoKey => StatusCode::UNAUTHORIZED,
-            Self::KeyLacksScope { .. } | Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::KeyLacksScope { .. } | Self::NotForMembers | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::TooManyListeners | Self::OverBudget(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -144,6 +146,7 @@ impl ApiError {
                 KeyScope::Read => "this key lacks the scope read",
                 KeyScope::Admin => "this key lacks the scope admin",
             },
+            Self::NotForMembers => "this is for the owner and the admins",
             Self::TooManyListeners => "too many live connections are open already",
             Self::CrossSite => "a page of another site may not do this",
             Self::WrongHost => "the Host header names no address of this server",

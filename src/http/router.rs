@@ -53,7 +53,7 @@ pub struct OpenRoute {
 }
 
 /// What programs talk to, and what the dashboard's pages call beside their server functions.
-pub static API: [ApiRoute; 26] = [
+pub static API: [ApiRoute; 27] = [
     route(Method::POST, "/analytics/usage", Needs::Key(Ingest), TRACKING_BODY, || post(api::usage::track)),
     route(Method::GET, "/analytics/tokens", Needs::Key(Read), SMALL_BODY, || get(api::analytics::report)),
     route(Method::GET, "/analytics/budget", Needs::Key(Read), SMALL_BODY, || get(api::budget::show)),
@@ -84,6 +84,7 @@ pub static API: [ApiRoute; 26] = [
     route(Method::POST, "/deliveries/{id}/send-again", Needs::Key(Admin), SMALL_BODY, || {
         post(api::channels::send_again)
     }),
+    route(Method::GET, "/audit", Needs::Key(Admin), SMALL_BODY, || get(api::audit::list)),
     route(Method::GET, "/prices", Needs::Key(Read), SMALL_BODY, || get(api::prices::list)),
     route(Method::POST, "/prices/calculate", Needs::Key(Read), SMALL_BODY, || post(api::prices::calculate)),
     route(Method::GET, "/live", Needs::KeyOrSession(Read), SMALL_BODY, || get(live::listen)),

@@ -1,9 +1,11 @@
-//! Accounts and their passwords. Whatever takes access away ends the account's sessions in the same transaction.
+//! Accounts and their passwords. Whatever takes access away ends the account's sessions in the same transaction, and all of
+//! it is written into the audit log there.
 
 use super::db::{Tx, with_reader, with_tx};
 use super::password::StoredPassword;
 use super::{Ledger, LedgerError};
 use crate::domain::account::{Account, NewPassword, Role};
+use crate::domain::audit::{Actor, AuditAction, AuditNote, AuditTarget, AuditTargetKind};
 use crate::domain::usage::UserId;
 
 macro_rules! account_columns {
@@ -12,6 +14,15 @@ macro_rules! account_columns {
     };
 }
 pub(super) use account_columns;
+
+/// What can be done to anybody's account but the owner's.
+#[derive(Clone, Copy)]
+enum AccountChange {
+    Role(Role),
+    Disabling,
+    Enabling,
+    Deletion,
+}
 
 impl Ledger {
     /// Everyone, the oldest account first.
@@ -29,21 +40,27 @@ impl Ledger {
     }
 
     /// Sets a password and ends the account's sessions. Says whether there is such an account.
-    pub async fn set_password(&self, user: &UserId, password: &NewPassword) -> Result<bool, LedgerError> {
+    pub async fn set_password(
+        &self,
+        user: &UserId,
+        password: &NewPassword,
+        actor: &Actor,
+        now_ms: i64,
+    ) -> Result<bool, LedgerError> {
         let stored = self.hashing.hash(password).await?;
-        let mut tx = self.db.begin().await?;
-        let changed = with_tx!(&mut tx, |connection| {
-            sqlx::query("update account set password_hash = $1 where user_id = $2")
+        let mut change = self.begin_change(actor, now_ms).await?;
+        let login: Option<String> = with_tx!(change.tx(), |connection| {
+            sqlx::query_scalar("update account set password_hash = $1 where user_id = $2 returning login")
                 .bind(&stored.0)
                 .bind(&user.0)
-                .execute(connection)
+                .fetch_optional(connection)
                 .await?
-                .rows_affected()
         });
-        end_sessions(&mut tx, user).await?;
-        tx.commit().await?;
+        let Some(login) = login else { return Ok(false) };
+        end_sessions(change.tx(), user).await?;
+        change.commit(AuditNote::new(AuditAction::PasswordChanged, AuditTarget::user(user, login), "")).await?;
         self.forget_needs_login();
-        Ok(changed > 0)
+        Ok(true)
     }
 
     /// The account with this login, as [`Account::check_login`] gives it.
@@ -51,81 +68,90 @@ impl Ledger {
         self.account_row(login).await?.map(Account::try_from).transpose()
     }
 
-    /// The account whose login and password these are, if it may be used. Takes as long when there is none.
-    pub async fn check_password(&self, login: &str, password: &str) -> Result<Option<Account>, LedgerError> {
+    /// The account whose login and password these are, if it may be used. Takes as long when there is none. What is refused
+    /// is written down, but not a name that nobody has: people type their password there.
+    pub async fn check_password(
+        &self,
+        login: &str,
+        password: &str,
+        actor: &Actor,
+        now_ms: i64,
+    ) -> Result<Option<Account>, LedgerError> {
         let row = match Account::check_login(login) {
             Ok(login) => self.account_row(&login).await?,
             Err(_) => None,
         };
         let stored = row.as_ref().and_then(|row| row.password_hash.clone()).map(StoredPassword);
         let is_right = self.hashing.verify(password, stored).await?;
-        let account = row.filter(|_| is_right).map(Account::try_from).transpose()?;
-        Ok(account.filter(|account| account.disabled_at_ms.is_none()))
+        let refusal = match &row {
+            None => "unknown name",
+            Some(row) if row.password_hash.is_none() => "no password is set",
+            Some(_) if !is_right => "wrong password",
+            Some(row) if row.disabled_at_ms.is_some() => "the account is shut out",
+            Some(_) => return row.map(Account::try_from).transpose(),
+        };
+        let target = row.map_or_else(|| AuditTarget::new(AuditTargetKind::User, "", ""), |row| row.target());
+        let change = self.begin_change(actor, now_ms).await?;
+        change.commit(AuditNote::new(AuditAction::LoginFailed, target, refusal)).await?;
+        Ok(None)
     }
 
     /// Gives another role. Says whether it could: the owner stays the owner, and nobody else becomes one.
-    pub async fn set_role(&self, user: &UserId, role: Role) -> Result<bool, LedgerError> {
-        if *user == UserId::owner() || role == Role::Owner {
-            return Ok(false);
+    pub async fn set_role(&self, user: &UserId, role: Role, actor: &Actor, now_ms: i64) -> Result<bool, LedgerError> {
+        match role {
+            Role::Owner => Ok(false),
+            Role::Admin | Role::Member => self.change_account(user, AccountChange::Role(role), actor, now_ms).await,
         }
-        let mut tx = self.db.begin().await?;
-        let changed = with_tx!(&mut tx, |connection| {
-            sqlx::query("update account set role = $1 where user_id = $2")
-                .bind(role.name())
-                .bind(&user.0)
-                .execute(connection)
-                .await?
-                .rows_affected()
-        });
-        end_sessions(&mut tx, user).await?;
-        tx.commit().await?;
-        Ok(changed > 0)
     }
 
-    /// Shuts an account out from `disabled_at_ms` on, or lets it in again, and ends its sessions. Its keys are refused
-    /// meanwhile. The owner cannot be shut out. Says whether it could.
-    pub async fn set_disabled(&self, user: &UserId, disabled_at_ms: Option<i64>) -> Result<bool, LedgerError> {
+    /// Shuts an account out, or lets it in again, and ends its sessions. Its keys are refused meanwhile. The owner cannot be
+    /// shut out. Says whether it could.
+    pub async fn set_disabled(
+        &self,
+        user: &UserId,
+        is_disabled: bool,
+        actor: &Actor,
+        now_ms: i64,
+    ) -> Result<bool, LedgerError> {
+        let what = if is_disabled { AccountChange::Disabling } else { AccountChange::Enabling };
+        self.change_account(user, what, actor, now_ms).await
+    }
+
+    /// Takes an account away for good, with its sessions, and ends its keys. Its usage stays, under an id that names nobody,
+    /// and so does what the audit log says. The owner stays. Says whether it could.
+    pub async fn delete_account(&self, user: &UserId, actor: &Actor, now_ms: i64) -> Result<bool, LedgerError> {
+        self.change_account(user, AccountChange::Deletion, actor, now_ms).await
+    }
+
+    /// Whether the user manages people and may know about everyone.
+    pub async fn sees_everyone(&self, user: &UserId) -> Result<bool, LedgerError> {
+        let role: Option<String> = with_reader!(&self.db, |pool| {
+            sqlx::query_scalar("select role from account where user_id = $1 and disabled_at_ms is null")
+                .bind(&user.0)
+                .fetch_optional(pool)
+                .await?
+        });
+        Ok(role.and_then(|role| role.parse().ok()).is_some_and(Role::sees_everyone))
+    }
+
+    /// Whatever is done to an account but the owner's ends its sessions, and its keys are asked for anew. Says whether there
+    /// is such an account.
+    async fn change_account(
+        &self,
+        user: &UserId,
+        what: AccountChange,
+        actor: &Actor,
+        now_ms: i64,
+    ) -> Result<bool, LedgerError> {
         if *user == UserId::owner() {
             return Ok(false);
         }
-        let mut tx = self.db.begin().await?;
-        let changed = with_tx!(&mut tx, |connection| {
-            sqlx::query("update account set disabled_at_ms = $1 where user_id = $2")
-                .bind(disabled_at_ms)
-                .bind(&user.0)
-                .execute(connection)
-                .await?
-                .rows_affected()
-        });
-        end_sessions(&mut tx, user).await?;
-        tx.commit().await?;
+        let mut change = self.begin_change(actor, now_ms).await?;
+        let Some(login) = what.carry_out(change.tx(), user, now_ms).await? else { return Ok(false) };
+        end_sessions(change.tx(), user).await?;
+        change.commit(what.note(user, login)).await?;
         self.forget_keys_of(user);
-        Ok(changed > 0)
-    }
-
-    /// Takes an account away for good, with its sessions, and ends its keys. Its usage stays, under an id that names nobody.
-    /// The owner stays. Says whether it could.
-    pub async fn delete_account(&self, user: &UserId, now_ms: i64) -> Result<bool, LedgerError> {
-        if *user == UserId::owner() {
-            return Ok(false);
-        }
-        let mut tx = self.db.begin().await?;
-        let deleted = with_tx!(&mut tx, |connection| {
-            sqlx::query("update api_key set revoked_at_ms = $1 where user_id = $2 and revoked_at_ms is null")
-                .bind(now_ms)
-                .bind(&user.0)
-                .execute(&mut *connection)
-                .await?;
-            sqlx::query("delete from account where user_id = $1")
-                .bind(&user.0)
-                .execute(connection)
-                .await?
-                .rows_affected()
-        });
-        end_sessions(&mut tx, user).await?;
-        tx.commit().await?;
-        self.forget_keys_of(user);
-        Ok(deleted > 0)
+        Ok(true)
     }
 
     async fn account_row(&self, login: &str) -> Result<Option<AccountRow>, LedgerError> {
@@ -145,6 +171,54 @@ async fn end_sessions(tx: &mut Tx, user: &UserId) -> Result<(), LedgerError> {
     Ok(())
 }
 
+impl AccountChange {
+    /// The login of the account; none if there is no such account.
+    async fn carry_out(self, tx: &mut Tx, user: &UserId, now_ms: i64) -> Result<Option<String>, LedgerError> {
+        if let Self::Deletion = self {
+            revoke_keys(tx, user, now_ms).await?;
+        }
+        Ok(with_tx!(tx, |connection| {
+            let statement = match self {
+                Self::Role(role) => {
+                    sqlx::query_scalar("update account set role = $2 where user_id = $1 returning login")
+                        .bind(&user.0)
+                        .bind(role.name())
+                }
+                Self::Disabling | Self::Enabling => {
+                    sqlx::query_scalar("update account set disabled_at_ms = $2 where user_id = $1 returning login")
+                        .bind(&user.0)
+                        .bind(matches!(self, Self::Disabling).then_some(now_ms))
+                }
+                Self::Deletion => {
+                    sqlx::query_scalar("delete from account where user_id = $1 returning login").bind(&user.0)
+                }
+            };
+            statement.fetch_optional(connection).await?
+        }))
+    }
+
+    fn note(self, user: &UserId, login: String) -> AuditNote {
+        let (action, detail) = match self {
+            Self::Role(role) => (AuditAction::UserRoleChanged, format!("now {}", role.with_article())),
+            Self::Disabling => (AuditAction::UserDisabled, String::new()),
+            Self::Enabling => (AuditAction::UserEnabled, String::new()),
+            Self::Deletion => (AuditAction::UserDeleted, "their keys are revoked".to_owned()),
+        };
+        AuditNote::new(action, AuditTarget::user(user, login), detail)
+    }
+}
+
+async fn revoke_keys(tx: &mut Tx, user: &UserId, now_ms: i64) -> Result<(), LedgerError> {
+    with_tx!(tx, |connection| {
+        sqlx::query("update api_key set revoked_at_ms = $1 where user_id = $2 and revoked_at_ms is null")
+            .bind(now_ms)
+            .bind(&user.0)
+            .execute(connection)
+            .await?;
+    });
+    Ok(())
+}
+
 #[derive(sqlx::FromRow)]
 pub(super) struct AccountRow {
     user_id: String,
@@ -153,6 +227,12 @@ pub(super) struct AccountRow {
     password_hash: Option<String>,
     created_at_ms: i64,
     disabled_at_ms: Option<i64>,
+}
+
+impl AccountRow {
+    fn target(&self) -> AuditTarget {
+        AuditTarget::user(&UserId(self.user_id.clone()), &*self.login)
+    }
 }
 
 impl TryFrom<AccountRow> for Account {

@@ -4,9 +4,9 @@ use super::apply::queue_writers;
 use super::db::{with_reader, with_tx};
 use super::rollup::{EVERYONE, QUARTER, summed};
 use super::{Ledger, LedgerError};
-use crate::domain::account::{Account, Role};
+use crate::domain::audit::{Actor, AuditAction, AuditNote, AuditTarget, AuditTargetKind};
 use crate::domain::budget::{AtLimit, Budget, BudgetScope, DEFAULT_BUDGET, DaySpend, NamedBudget, Raise};
-use crate::domain::money::NanoUsd;
+use crate::domain::money::{NanoUsd, format_cost};
 use crate::domain::period::{Interval, Zone, local_date};
 use crate::domain::price::{ModelName, PriceBook};
 use crate::domain::query::{Aggregation, QueryError};
@@ -55,8 +55,14 @@ impl Ledger {
     }
 
     /// Sets the user's budget. `now_ms` is kept as the time of the change.
-    pub async fn save_budget(&self, user: &UserId, budget: &Budget, now_ms: i64) -> Result<(), LedgerError> {
-        self.write_budget(&NamedBudget::of_default(user, budget), now_ms).await
+    pub async fn save_budget(
+        &self,
+        user: &UserId,
+        budget: &Budget,
+        actor: &Actor,
+        now_ms: i64,
+    ) -> Result<(), LedgerError> {
+        self.write_budget(&NamedBudget::of_default(user, budget), actor, now_ms).await
     }
 
     /// The user's budgets: the one that everybody has, then the others in the order in which they were made.
@@ -111,10 +117,11 @@ impl Ledger {
         &self,
         budget: &NamedBudget,
         prices: &PriceBook,
+        actor: &Actor,
         now_ms: i64,
     ) -> Result<(), LedgerError> {
         self.check_budget(budget, prices).await?;
-        self.write_budget(budget, now_ms).await
+        self.write_budget(budget, actor, now_ms).await
     }
 
     /// Whether [`Ledger::save_named_budget`] would take it.
@@ -127,11 +134,19 @@ impl Ledger {
         self.check_model(budget, prices).await
     }
 
-    async fn write_budget(&self, budget: &NamedBudget, now_ms: i64) -> Result<(), LedgerError> {
+    async fn write_budget(&self, budget: &NamedBudget, actor: &Actor, now_ms: i64) -> Result<(), LedgerError> {
         budget.check()?;
-        let mut tx = self.db.begin().await?;
-        queue_writers(&mut tx).await?;
-        with_tx!(&mut tx, |connection| {
+        let mut change = self.begin_change(actor, now_ms).await?;
+        queue_writers(change.tx()).await?;
+        let former: Option<BudgetRow> = with_tx!(change.tx(), |connection| {
+            sqlx::query_as(concat!("select ", budget_columns!(), " from budget where user_id = $1 and id = $2"))
+                .bind(&budget.user_id.0)
+                .bind(&budget.id)
+                .fetch_optional(&mut *connection)
+                .await?
+        });
+        let former = former.map(NamedBudget::try_from).transpose()?;
+        with_tx!(change.tx(), |connection| {
             sqlx::query(concat!(
                 "insert into budget (",
                 budget_columns!(),
@@ -160,29 +175,36 @@ impl Ledger {
             .execute(connection)
             .await?;
         });
-        self.sign_moved(&mut tx, &[&budget.user_id]).await?;
-        tx.commit().await?;
+        self.sign_moved(change.tx(), &[&budget.user_id]).await?;
+        change.commit(note_of(budget, former.as_ref())).await?;
         self.note_budget_changed(&budget.user_id);
         Ok(())
     }
 
     /// Deletes one of the user's budgets; the default one goes back to what it is unless changed. Says whether it was
     /// there.
-    pub async fn delete_budget(&self, user: &UserId, id: &str) -> Result<bool, LedgerError> {
-        let mut tx = self.db.begin().await?;
-        queue_writers(&mut tx).await?;
-        let deleted = with_tx!(&mut tx, |connection| {
-            sqlx::query("delete from budget where user_id = $1 and id = $2")
+    pub async fn delete_budget(
+        &self,
+        user: &UserId,
+        id: &str,
+        actor: &Actor,
+        now_ms: i64,
+    ) -> Result<bool, LedgerError> {
+        let mut change = self.begin_change(actor, now_ms).await?;
+        queue_writers(change.tx()).await?;
+        let name: Option<String> = with_tx!(change.tx(), |connection| {
+            sqlx::query_scalar("delete from budget where user_id = $1 and id = $2 returning name")
                 .bind(&user.0)
                 .bind(id)
-                .execute(connection)
+                .fetch_optional(connection)
                 .await?
-                .rows_affected()
         });
-        self.sign_moved(&mut tx, &[user]).await?;
-        tx.commit().await?;
+        let Some(name) = name else { return Ok(false) };
+        self.sign_moved(change.tx(), &[user]).await?;
+        let target = AuditTarget::new(AuditTargetKind::Budget, id, name);
+        change.commit(AuditNote::new(AuditAction::BudgetDeleted, target, "")).await?;
         self.note_budget_changed(user);
-        Ok(deleted > 0)
+        Ok(true)
     }
 
     /// What the calls that a budget counts have cost in a span of whole quarter hours.
@@ -264,7 +286,7 @@ impl Ledger {
         let user = &budget.user_id;
         let key_id = match &budget.scope {
             BudgetScope::User | BudgetScope::Project(_) => return Ok(()),
-            BudgetScope::Everyone if self.may_limit_everyone(user).await? => return Ok(()),
+            BudgetScope::Everyone if self.sees_everyone(user).await? => return Ok(()),
             BudgetScope::Everyone => {
                 return Err(QueryError::new("scope", "everyone's calls are limited by an owner or an admin").into());
             }
@@ -277,11 +299,6 @@ impl Ledger {
             None => "is none of your keys: no call can reach this budget",
         };
         Err(QueryError::new("scopeId", problem).into())
-    }
-
-    async fn may_limit_everyone(&self, user: &UserId) -> Result<bool, LedgerError> {
-        let may = |account: &Account| account.user_id == *user && account.role != Role::Member;
-        Ok(*user == UserId::owner() || self.accounts().await?.iter().any(may))
     }
 
     async fn check_model(&self, budget: &NamedBudget, prices: &PriceBook) -> Result<(), LedgerError> {
@@ -298,6 +315,32 @@ impl Ledger {
 /// Whose rollups hold what the budget counts.
 pub(super) fn owner_of(budget: &NamedBudget) -> &str {
     if budget.scope == BudgetScope::Everyone { EVERYONE } else { &budget.user_id.0 }
+}
+
+/// What the log says of a budget that is set. The one that everybody has is there before it is set.
+fn note_of(budget: &NamedBudget, former: Option<&NamedBudget>) -> AuditNote {
+    let is_new = former.is_none() && budget.id != DEFAULT_BUDGET;
+    let action = if is_new { AuditAction::BudgetCreated } else { AuditAction::BudgetChanged };
+    let terms = terms_of(budget);
+    let before = former.map(terms_of).filter(|before| *before != terms);
+    let detail = before.map_or(terms.clone(), |before| format!("{terms}; before: {before}"));
+    AuditNote::new(action, AuditTarget::new(AuditTargetKind::Budget, &*budget.id, budget.name.trim()), detail)
+}
+
+/// `$50.00 a month for all calls, alerts at 50, 75, 90 %, at the limit: notify, UTC`.
+fn terms_of(budget: &NamedBudget) -> String {
+    let model = budget.model.as_ref().map(|model| format!(" of {model}")).unwrap_or_default();
+    let raised = budget.raise.map(|raise| format!(", raised to {}", format_cost(raise.limit))).unwrap_or_default();
+    let thresholds: Vec<String> = budget.thresholds.iter().map(u32::to_string).collect();
+    format!(
+        "{} a {} for {}{model}{raised}, alerts at {} %, at the limit: {}, {}",
+        format_cost(budget.limit),
+        budget.period.name(),
+        budget.scope.words(),
+        thresholds.join(", "),
+        budget.at_limit.name(),
+        budget.time_zone,
+    )
 }
 
 #[derive(sqlx::FromRow)]

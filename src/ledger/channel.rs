@@ -5,6 +5,7 @@
 use super::db::{Tx, with_reader, with_tx};
 use super::delivery::give_up_on_channel;
 use super::{Ledger, LedgerError};
+use crate::domain::audit::{Actor, AuditAction, AuditNote, AuditTarget, AuditTargetKind};
 use crate::domain::channel::{
     Channel, ChannelKind, MailEncryption, MailLogin, MailTarget, QuietHours, Target, level_name, parse_level,
 };
@@ -61,10 +62,12 @@ impl Ledger {
     ///
     /// # Errors
     /// A field is wrong ([`LedgerError::Query`]).
-    pub async fn save_channel(&self, channel: &Channel) -> Result<(), LedgerError> {
+    pub async fn save_channel(&self, channel: &Channel, actor: &Actor, now_ms: i64) -> Result<(), LedgerError> {
         channel.check()?;
-        let mut tx = self.db.begin().await?;
-        with_tx!(&mut tx, |connection| {
+        let mut change = self.begin_change(actor, now_ms).await?;
+        let channels = channels_in(change.tx(), &channel.user_id).await?;
+        let former = channels.iter().find(|former| former.id == channel.id);
+        with_tx!(change.tx(), |connection| {
             sqlx::query(concat!(
                 "insert into channel (",
                 channel_columns!(),
@@ -92,7 +95,7 @@ impl Ledger {
             .execute(connection)
             .await?;
         });
-        tx.commit().await
+        change.commit(note_of(channel, former)).await
     }
 
     /// Sends nothing more to a channel, and gives up on what was on its way there. Says whether it was there.
@@ -101,45 +104,80 @@ impl Ledger {
         user: &UserId,
         id: &str,
         reason: &str,
+        actor: &Actor,
         now_ms: i64,
     ) -> Result<bool, LedgerError> {
-        let mut tx = self.db.begin().await?;
-        let disabled = with_tx!(&mut tx, |connection| {
-            sqlx::query(
+        let mut change = self.begin_change(actor, now_ms).await?;
+        let name: Option<String> = with_tx!(change.tx(), |connection| {
+            sqlx::query_scalar(
                 "update channel set disabled_at_ms = $1, disabled_reason = $2 where user_id = $3 and id = $4 \
-                 and disabled_at_ms is null",
+                 and disabled_at_ms is null returning name",
             )
             .bind(now_ms)
             .bind(reason)
             .bind(&user.0)
             .bind(id)
-            .execute(connection)
+            .fetch_optional(connection)
             .await?
-            .rows_affected()
         });
-        give_up_on_channel(&mut tx, user, id).await?;
-        tx.commit().await?;
-        Ok(disabled > 0)
+        let Some(name) = name else { return Ok(false) };
+        give_up_on_channel(change.tx(), user, id).await?;
+        let target = AuditTarget::new(AuditTargetKind::Channel, id, name);
+        change.commit(AuditNote::new(AuditAction::ChannelChanged, target, format!("switched off: {reason}"))).await?;
+        Ok(true)
     }
 
     /// Deletes a channel with its secrets and its deliveries. Says whether it was there.
-    pub async fn delete_channel(&self, user: &UserId, id: &str) -> Result<bool, LedgerError> {
-        let mut tx = self.db.begin().await?;
-        let deleted = with_tx!(&mut tx, |connection| {
+    pub async fn delete_channel(
+        &self,
+        user: &UserId,
+        id: &str,
+        actor: &Actor,
+        now_ms: i64,
+    ) -> Result<bool, LedgerError> {
+        let mut change = self.begin_change(actor, now_ms).await?;
+        let name: Option<String> = with_tx!(change.tx(), |connection| {
             sqlx::query("delete from delivery where user_id = $1 and channel_id = $2")
                 .bind(&user.0)
                 .bind(id)
                 .execute(&mut *connection)
                 .await?;
-            sqlx::query("delete from channel where user_id = $1 and id = $2")
+            sqlx::query_scalar("delete from channel where user_id = $1 and id = $2 returning name")
                 .bind(&user.0)
                 .bind(id)
-                .execute(&mut *connection)
+                .fetch_optional(&mut *connection)
                 .await?
-                .rows_affected()
         });
-        tx.commit().await?;
-        Ok(deleted > 0)
+        let Some(name) = name else { return Ok(false) };
+        let target = AuditTarget::new(AuditTargetKind::Channel, id, name);
+        change.commit(AuditNote::new(AuditAction::ChannelDeleted, target, "")).await?;
+        Ok(true)
+    }
+}
+
+/// What the log says of a channel that is set: where it leads, without what is secret in it.
+fn note_of(channel: &Channel, former: Option<&Channel>) -> AuditNote {
+    let detail = format!("{} to {}", channel.target.kind().name(), channel.target.shown());
+    let (action, how) = match former {
+        None => (AuditAction::ChannelCreated, ""),
+        Some(former) if has_other_secrets(channel, former) => (AuditAction::ChannelSecretRotated, ""),
+        Some(former) if channel.target != former.target => (AuditAction::ChannelChanged, ", another address or login"),
+        Some(former) => match (former.disabled_at_ms.is_some(), channel.disabled_at_ms.is_some()) {
+            (false, true) => (AuditAction::ChannelChanged, ", switched off"),
+            (true, false) => (AuditAction::ChannelChanged, ", switched on"),
+            _ => (AuditAction::ChannelChanged, ""),
+        },
+    };
+    let target = AuditTarget::new(AuditTargetKind::Channel, &*channel.id, channel.name.trim());
+    AuditNote::new(action, target, detail + how)
+}
+
+fn has_other_secrets(channel: &Channel, former: &Channel) -> bool {
+    match (&channel.target, &former.target) {
+        (Target::Webhook { signing_secrets: now, .. }, Target::Webhook { signing_secrets: before, .. }) => {
+            now != before
+        }
+        _ => false,
     }
 }
 

@@ -4,6 +4,7 @@ use super::db::with_tx;
 use super::token::Token;
 use super::{Ledger, LedgerError};
 use crate::domain::account::{Account, NewPassword, Role};
+use crate::domain::audit::{Actor, AuditAction, AuditNote, AuditTarget, AuditTargetKind};
 use crate::domain::usage::UserId;
 
 const LASTS_MS: i64 = 7 * 24 * 60 * 60_000;
@@ -20,22 +21,24 @@ pub enum Joined {
 
 impl Ledger {
     /// Makes an invitation; its token is for the link.
-    pub async fn create_invite(&self, role: Role, by: &UserId, now_ms: i64) -> Result<Token, LedgerError> {
+    pub async fn create_invite(&self, role: Role, actor: &Actor, now_ms: i64) -> Result<Token, LedgerError> {
         let token = Token::random();
-        let mut tx = self.db.begin().await?;
-        with_tx!(&mut tx, |connection| {
+        let mut change = self.begin_change(actor, now_ms).await?;
+        with_tx!(change.tx(), |connection| {
             sqlx::query(
                 "insert into invite (hash, role, created_by, created_at_ms, expires_at_ms) values ($1, $2, $3, $4, $5)",
             )
             .bind(token.stored_hash())
             .bind(role.name())
-            .bind(&by.0)
+            // Whoever has no account acts on the owner's machine.
+            .bind(&actor.user_id().unwrap_or(&UserId::owner()).0)
             .bind(now_ms)
             .bind(now_ms + LASTS_MS)
             .execute(connection)
             .await?;
         });
-        tx.commit().await?;
+        let target = AuditTarget::new(AuditTargetKind::Invitation, "", "");
+        change.commit(AuditNote::new(AuditAction::UserInvited, target, format!("for {}", role.with_article()))).await?;
         Ok(token)
     }
 
@@ -45,13 +48,15 @@ impl Ledger {
         token: &Token,
         login: &str,
         password: &NewPassword,
+        actor: &Actor,
         now_ms: i64,
     ) -> Result<Joined, LedgerError> {
         let stored = self.hashing.hash(password).await?;
         let user_id = UserId(uuid::Uuid::now_v7().to_string());
-        let mut tx = self.db.begin().await?;
+        let joining = actor.logged_in_as(&user_id);
+        let mut change = self.begin_change(&joining, now_ms).await?;
         // Marked first: of two who take it up at once, the database lets one through.
-        let role: Option<String> = with_tx!(&mut tx, |connection| {
+        let role: Option<String> = with_tx!(change.tx(), |connection| {
             sqlx::query_scalar(
                 "update invite set used_at_ms = $1 where hash = $2 and used_at_ms is null and expires_at_ms > $1 \
                  returning role",
@@ -63,7 +68,7 @@ impl Ledger {
         });
         let Some(role) = role else { return Ok(Joined::InviteIsOver) };
         let role: Role = role.parse().map_err(|_| LedgerError::OutOfRange("invite.role"))?;
-        let added = with_tx!(&mut tx, |connection| {
+        let added = with_tx!(change.tx(), |connection| {
             sqlx::query(
                 "insert into account (user_id, login, role, password_hash, created_at_ms) values ($1, $2, $3, $4, $5) \
                  on conflict (login) do nothing",
@@ -80,7 +85,8 @@ impl Ledger {
         if added == 0 {
             return Ok(Joined::LoginIsTaken);
         }
-        tx.commit().await?;
+        let detail = format!("as {}", role.with_article());
+        change.commit(AuditNote::new(AuditAction::UserJoined, AuditTarget::user(&user_id, login), detail)).await?;
         let login = login.to_owned();
         Ok(Joined::Account(Account {
             user_id,

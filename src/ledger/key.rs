@@ -5,6 +5,7 @@ use super::db::{with_reader, with_tx};
 use super::token::hex;
 use super::{Ledger, LedgerError};
 use crate::domain::api_key::{ApiKey, KeyScope, KeyText, RANDOM_DIGITS};
+use crate::domain::audit::{Actor, AuditAction, AuditNote, AuditTarget, AuditTargetKind};
 use crate::domain::usage::UserId;
 use rand::RngExt;
 use sha2::{Digest, Sha256};
@@ -56,6 +57,7 @@ impl Ledger {
         user: &UserId,
         name: &str,
         scopes: &[KeyScope],
+        actor: &Actor,
         now_ms: i64,
     ) -> Result<CreatedKey, LedgerError> {
         let text = random_key();
@@ -70,8 +72,8 @@ impl Ledger {
             last_used_at_ms: None,
             revoked_at_ms: None,
         };
-        let mut tx = self.db.begin().await?;
-        with_tx!(&mut tx, |connection| {
+        let mut change = self.begin_change(actor, now_ms).await?;
+        with_tx!(change.tx(), |connection| {
             sqlx::query(
                 "insert into api_key (user_id, id, name, hash, prefix, last4, scopes, created_at_ms) \
                  values ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -87,7 +89,10 @@ impl Ledger {
             .execute(connection)
             .await?;
         });
-        tx.commit().await?;
+        let target = AuditTarget::new(AuditTargetKind::Key, &*key.id, name);
+        let names: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
+        let detail = format!("{} ({})", key.shown(), names.join(", "));
+        change.commit(AuditNote::new(AuditAction::KeyCreated, target, detail)).await?;
         self.key_cache.lock().has_any = None;
         Ok(CreatedKey { key, text })
     }
@@ -108,24 +113,31 @@ impl Ledger {
     }
 
     /// Ends a key of the user. Says whether there was such a key that still worked.
-    pub async fn revoke_key(&self, user: &UserId, id: &str, now_ms: i64) -> Result<bool, LedgerError> {
-        let mut tx = self.db.begin().await?;
-        let revoked = with_tx!(&mut tx, |connection| {
-            sqlx::query(
-                "update api_key set revoked_at_ms = $1 where user_id = $2 and id = $3 and revoked_at_ms is null",
+    pub async fn revoke_key(&self, user: &UserId, id: &str, actor: &Actor, now_ms: i64) -> Result<bool, LedgerError> {
+        let mut change = self.begin_change(actor, now_ms).await?;
+        let name: Option<String> = with_tx!(change.tx(), |connection| {
+            sqlx::query_scalar(
+                "update api_key set revoked_at_ms = $1 where user_id = $2 and id = $3 and revoked_at_ms is null \
+                 returning name",
             )
             .bind(now_ms)
             .bind(&user.0)
             .bind(id)
-            .execute(connection)
+            .fetch_optional(connection)
             .await?
-            .rows_affected()
         });
-        tx.commit().await?;
+        let is_revoked = match name {
+            Some(name) => {
+                let target = AuditTarget::new(AuditTargetKind::Key, id, name);
+                change.commit(AuditNote::new(AuditAction::KeyRevoked, target, "")).await?;
+                true
+            }
+            None => false,
+        };
         let mut cached = self.key_cache.lock();
         cached.keys.retain(|_, believed| believed.what.id != id);
         cached.has_any = None;
-        Ok(revoked > 0)
+        Ok(is_revoked)
     }
 
     /// The key that this text is, unless it is unknown or revoked or its user is shut out. While the database does not

@@ -4,17 +4,37 @@
 //! only forward, then what is behind it is removed bit by bit.
 
 use super::apply::queue_writers;
-use super::db::{Tx, with_tx};
+use super::db::{Tx, with_reader, with_tx};
 use super::rollup::quarter_of;
-use super::setting::write_setting;
-use super::{Ledger, LedgerError};
+use super::setting::{setting_in, write_setting};
+use super::{Ledger, LedgerError, LedgerSizes};
 
 const EVENTS_FROM: &str = "events_from_ms";
 /// Two sightings of a call do not agree to the millisecond when it happened. Whatever is removed is older by a day than anything
 /// that is still taken.
-const MARGIN_MS: i64 = 24 * 60 * 60 * 1000;
+const MARGIN_MS: i64 = DAY_MS;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// From when on events are kept for so many days; 0: all are. Counted from the newest event where the clock is further on, so
+/// that a clock that is set years ahead removes nothing.
+pub fn keep_from_ms(sizes: &LedgerSizes, now_ms: i64, events_days: u32) -> Option<i64> {
+    if events_days == 0 {
+        return None;
+    }
+    Some(sizes.newest_event_at_ms?.min(now_ms) - i64::from(events_days) * DAY_MS)
+}
 
 impl Ledger {
+    /// How many events happened before a moment. Looks at every one.
+    pub async fn events_before(&self, at_ms: i64) -> Result<i64, LedgerError> {
+        Ok(with_reader!(&self.db, |pool| {
+            sqlx::query_scalar("select count(*) from usage_event where occurred_at_ms < $1")
+                .bind(at_ms)
+                .fetch_one(pool)
+                .await?
+        }))
+    }
+
     /// From when on events are complete (UTC milliseconds). None while none were ever removed.
     pub async fn events_from_ms(&self) -> Result<Option<i64>, LedgerError> {
         self.setting(EVENTS_FROM).await?.map(|value| parse(&value)).transpose()
@@ -60,13 +80,7 @@ pub(super) async fn taken_from_ms(tx: &mut Tx) -> Result<i64, LedgerError> {
 }
 
 pub(super) async fn events_from(tx: &mut Tx) -> Result<Option<i64>, LedgerError> {
-    let value: Option<String> = with_tx!(tx, |connection| {
-        sqlx::query_scalar("select value from setting where name = $1")
-            .bind(EVENTS_FROM)
-            .fetch_optional(connection)
-            .await?
-    });
-    value.map(|value| parse(&value)).transpose()
+    setting_in(tx, EVENTS_FROM).await?.map(|value| parse(&value)).transpose()
 }
 
 /// One user's oldest ones, found by the index on user and time.

@@ -6,6 +6,7 @@ use super::db::{with_reader, with_tx};
 use super::token::Token;
 use super::{Ledger, LedgerError};
 use crate::domain::account::Account;
+use crate::domain::audit::{Actor, AuditAction, AuditNote, AuditTarget};
 use crate::domain::usage::UserId;
 
 const IDLE_MS: i64 = 30 * 60_000;
@@ -16,11 +17,12 @@ const FRESH_MS: i64 = 5 * 60_000;
 const USE_NOTED_EVERY_MS: i64 = 60_000;
 
 impl Ledger {
-    /// Opens a session, and clears away those that are over.
-    pub async fn open_session(&self, user: &UserId, now_ms: i64) -> Result<Token, LedgerError> {
+    /// Opens a session for a user who has shown who they are: a login. Clears away the sessions that are over.
+    pub async fn open_session(&self, user: &UserId, actor: &Actor, now_ms: i64) -> Result<Token, LedgerError> {
         let token = Token::random();
-        let mut tx = self.db.begin().await?;
-        with_tx!(&mut tx, |connection| {
+        let logged_in = actor.logged_in_as(user);
+        let mut change = self.begin_change(&logged_in, now_ms).await?;
+        let login: Option<String> = with_tx!(change.tx(), |connection| {
             sqlx::query("delete from web_session where expires_at_ms <= $1 or last_seen_at_ms <= $2")
                 .bind(now_ms)
                 .bind(now_ms - IDLE_MS)
@@ -34,10 +36,15 @@ impl Ledger {
             .bind(token.stored_hash())
             .bind(now_ms)
             .bind(now_ms + LASTS_MS)
-            .execute(connection)
+            .execute(&mut *connection)
             .await?;
+            sqlx::query_scalar("select login from account where user_id = $1")
+                .bind(&user.0)
+                .fetch_optional(connection)
+                .await?
         });
-        tx.commit().await?;
+        let target = AuditTarget::user(user, login.unwrap_or_default());
+        change.commit(AuditNote::new(AuditAction::Login, target, "")).await?;
         Ok(token)
     }
 
@@ -68,16 +75,24 @@ impl Ledger {
         Ok(found > 0)
     }
 
-    /// Ends one session: logging out.
-    pub async fn end_session(&self, token: &Token) -> Result<(), LedgerError> {
-        let mut tx = self.db.begin().await?;
-        with_tx!(&mut tx, |connection| {
+    /// Ends one session: logging out. Of one that is over already nothing is to be told.
+    pub async fn end_session(&self, token: &Token, actor: &Actor, now_ms: i64) -> Result<(), LedgerError> {
+        let Some(found) = self.session_row(token, now_ms).await? else { return Ok(()) };
+        let account = Account::try_from(found.account)?;
+        let who = actor.logged_in_as(&account.user_id);
+        let mut change = self.begin_change(&who, now_ms).await?;
+        let ended = with_tx!(change.tx(), |connection| {
             sqlx::query("delete from web_session where hash = $1")
                 .bind(token.stored_hash())
                 .execute(connection)
-                .await?;
+                .await?
+                .rows_affected()
         });
-        tx.commit().await
+        if ended == 0 {
+            return Ok(());
+        }
+        let target = AuditTarget::user(&account.user_id, account.login);
+        change.commit(AuditNote::new(AuditAction::Logout, target, "")).await
     }
 
     async fn session_row(&self, token: &Token, now_ms: i64) -> Result<Option<SessionRow>, LedgerError> {

@@ -28,6 +28,13 @@ impl Ledger {
     }
 }
 
+/// A setting, as the transaction sees it.
+pub(super) async fn setting_in(tx: &mut Tx, name: &str) -> Result<Option<String>, LedgerError> {
+    Ok(with_tx!(tx, |connection| {
+        sqlx::query_scalar("select value from setting where name = $1").bind(name).fetch_optional(connection).await?
+    }))
+}
+
 pub(super) async fn write_setting(tx: &mut Tx, name: &str, value: &str) -> Result<(), LedgerError> {
     with_tx!(tx, |connection| {
         sqlx::query(

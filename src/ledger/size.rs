@@ -1,4 +1,4 @@
-//! How much there is: of events, on disk, and in the spool. For `doctor` and `/readyz`.
+//! How much there is: of events, on disk, and in the spool. For `doctor`, `/readyz` and the Settings.
 
 use super::db::{Db, bytes_of, with_reader};
 use super::{Ledger, LedgerError};
@@ -57,6 +57,14 @@ impl Ledger {
         let measured = MeasuredSizes { measured_at_ms: now_ms, sizes: sizes.clone() };
         *self.measured.lock().unwrap_or_else(PoisonError::into_inner) = Some(measured);
         Ok(sizes)
+    }
+
+    /// `SQLite` or `PostgreSQL`.
+    pub fn database_name(&self) -> &'static str {
+        match &self.db {
+            Db::Sqlite { .. } => "SQLite",
+            Db::Postgres(_) => "PostgreSQL",
+        }
     }
 
     /// What [`Self::measure`] found when it last looked; none before that.

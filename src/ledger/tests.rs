@@ -4,6 +4,7 @@
 mod account;
 mod alert;
 mod apply;
+mod audit;
 mod backup;
 mod budget;
 mod delivery;
@@ -14,6 +15,7 @@ mod schema;
 mod upgrade;
 mod usage;
 
+use crate::domain::audit::Actor;
 use crate::domain::cost::CostParts;
 use crate::domain::money::NanoUsd;
 use crate::domain::period::Zone;

@@ -14,6 +14,7 @@ pub mod webhook;
 
 use self::mail::MailError;
 use self::outbound::Outbound;
+use crate::domain::audit::Actor;
 use crate::domain::channel::{Channel, Target};
 use crate::domain::delivery::{Delivery, DeliveryState, MAX_ANSWER_CHARS, wait_after};
 use crate::domain::notification::Notification;
@@ -142,7 +143,7 @@ impl Notifier {
         ledger.record_outcome(delivery, &outcome).await?;
         if is_gone {
             let reason = "the receiver answered 410 Gone";
-            ledger.disable_channel(&channel.user_id, &channel.id, reason, now_ms).await?;
+            ledger.disable_channel(&channel.user_id, &channel.id, reason, &Actor::server(), now_ms).await?;
         }
         Ok(())
     }

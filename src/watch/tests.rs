@@ -3,6 +3,7 @@
 use super::{Watch, evaluate_once};
 use crate::domain::alert::{Alert, AlertSubject, Dimension, Measured};
 use crate::domain::anomaly::{AnomalyKind, AnomalyRule};
+use crate::domain::audit::Actor;
 use crate::domain::budget::{Budget, BudgetPeriod, BudgetScope, NamedBudget, Raise};
 use crate::domain::money::NanoUsd;
 use crate::domain::price::PriceBook;
@@ -30,7 +31,7 @@ async fn set_a_dollar_a_month(ledger: &Ledger) {
 
 async fn set_limit(ledger: &Ledger, cents: i64) {
     let budget = Budget::parse(cents, [50, 75, 90], "Europe/Berlin").unwrap();
-    ledger.save_budget(&alice(), &budget, NOON_MS).await.unwrap();
+    ledger.save_budget(&alice(), &budget, &Actor::command_line(), NOON_MS).await.unwrap();
 }
 
 fn thresholds(alerts: &[Alert]) -> Vec<u32> {
@@ -86,7 +87,7 @@ on_both!(a_changed_limit_fires_what_it_newly_crosses_and_nothing_again, |ledger|
     set_limit(&ledger, 70).await;
     assert_eq!(thresholds(&evaluate_once(&ledger, NOON_MS).await.unwrap()), [75], "50 % stays the one it was");
     let in_tokyo = Budget::parse(70, [50, 75, 90], "Asia/Tokyo").unwrap();
-    ledger.save_budget(&alice(), &in_tokyo, NOON_MS).await.unwrap();
+    ledger.save_budget(&alice(), &in_tokyo, &Actor::command_line(), NOON_MS).await.unwrap();
     assert_eq!(thresholds(&evaluate_once(&ledger, NOON_MS).await.unwrap()), [0; 0], "still the same March");
 });
 
@@ -101,7 +102,7 @@ on_both!(every_budget_of_every_user_is_watched_in_its_own_period_and_scope, |led
         raise: Some(Raise { limit: NanoUsd::from_cents(100).unwrap(), until_ms: NOON_MS }),
         ..NamedBudget::of_default(&alice(), &Budget::default_in(&berlin()))
     };
-    ledger.save_named_budget(&team, &PriceBook::builtin(), NOON_MS).await.unwrap();
+    ledger.save_named_budget(&team, &PriceBook::builtin(), &Actor::command_line(), NOON_MS).await.unwrap();
     let mut in_shop = spend("one", NOON_MS - HOUR_MS, 9);
     in_shop.record.context.project = Some("shop".into());
     let mut of_bob = spend("two", NOON_MS, 9_500);

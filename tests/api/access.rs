@@ -41,6 +41,7 @@ const TABLE: &str = "
     POST   /api/channels/{id}/rotate-secret           401     401    401       401     403     403   403        404
     POST   /api/channels/{id}/test                    401     401    401       401     403     403   403        404
     POST   /api/deliveries/{id}/send-again            401     401    401       401     403     403   403        404
+    GET    /api/audit                                 401     401    401       401     403     403   403        403
     GET    /api/prices                                401     401    401       401     403     403   200        403
     POST   /api/prices/calculate                      401     401    401       401     403     403   200        403
     GET    /api/live                                  401     200    200       401     403     403   200        403
@@ -58,6 +59,7 @@ const TABLE: &str = "
     GET    /chat                                      303     200    200       303     303     303   303        303
     GET    /keys                                      303     200    200       303     303     303   303        303
     GET    /settings                                  303     200    200       303     303     303   303        303
+    GET    /settings/audit                            303     403    200       303     303     303   303        303
     GET    /start                                     303     200    200       303     303     303   303        303
 
     POST   /_fn/get_report                            401     200    200       401     401     401   401        401
@@ -91,6 +93,8 @@ const TABLE: &str = "
     POST   /_fn/send_delivery_again                   401     404    404       401     401     401   401        401
     POST   /_fn/get_chat_set_up                       401     200    200       401     401     401   401        401
     POST   /_fn/get_turn_usage                        401     200    200       401     401     401   401        401
+    POST   /_fn/get_audit_log                         401     403    200       401     401     401   401        401
+    POST   /_fn/get_system                            401     200    200       401     401     401   401        401
     POST   /_fn/get_people                            401     200    200       401     401     401   401        401
     POST   /_fn/invite_person                         401     403    200       401     401     401   401        401
     POST   /_fn/change_person                         401     403    404       401     401     401   401        401
@@ -244,6 +248,7 @@ fn body_of(path: &str) -> (&'static str, String) {
             let limits = "budget_limit=5&budget_thresholds=80&budget_time_zone=UTC&budget_at_limit=notify";
             (FORM, format!("{fields}&{limits}&raised_limit=&raised_until="))
         }
+        "/_fn/get_audit_log" => json(serde_json::json!({"group": "", "person": "", "after": null})),
         "/_fn/get_alerts" => json(serde_json::json!({"show": "open", "after": null})),
         "/_fn/acknowledge_alert" | "/_fn/mark_alert_normal" => (FORM, "id=none&show=open".into()),
         "/_fn/get_channel_draft" => json(serde_json::json!({"wanted": {"New": "slack"}})),

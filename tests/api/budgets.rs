@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tollbridge::domain::api_key::KeyScope;
+use tollbridge::domain::audit::Actor;
 use tollbridge::domain::usage::UserId;
 
 const BUDGETS: &str = "/api/analytics/budgets";
@@ -167,10 +168,11 @@ async fn each_wrong_part_of_a_budget_is_named_and_changes_nothing() {
 async fn a_budget_that_no_call_can_reach_says_why() {
     let server = TestServer::start().await;
     let (ledger, owner) = (&server.state.ledger, UserId::owner());
-    let key = ledger.create_key(&owner, "laptop", &[KeyScope::Proxy], NOW_MS).await.unwrap().key;
+    let key =
+        ledger.create_key(&owner, "laptop", &[KeyScope::Proxy], &Actor::command_line(), NOW_MS).await.unwrap().key;
     let of_key = json!({ "name": "Laptop", "limitCents": 500, "scope": "api_key", "scopeId": key.id });
     make(&server, &of_key).await;
-    ledger.revoke_key(&owner, &key.id, NOW_MS).await.unwrap();
+    ledger.revoke_key(&owner, &key.id, &Actor::command_line(), NOW_MS).await.unwrap();
     let refused = server.post(BUDGETS, &of_key).await;
     assert_eq!(refused.blamed_field(), "scopeId");
     assert_eq!(refused.json()["error"], "scopeId: is a revoked key: no call can reach this budget");

@@ -1,11 +1,14 @@
 //! The binary itself: how it starts, stops and reports.
 
+use super::crash::start;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+use tollbridge::domain::period::Zone;
+use tollbridge::ledger::{AuditFilter, Ledger};
 
 /// The program with a data folder of its own and nothing else from the surroundings.
 pub fn tollbridge(data_dir: &Path) -> Command {
@@ -182,6 +185,32 @@ fn people_are_managed_on_the_command_line() {
         let (output, text) = users(args);
         assert!(output.status.code() == Some(1) && text.contains(problem), "{args:?}: {text}");
     }
+}
+
+#[tokio::test]
+async fn what_a_command_changes_is_in_the_audit_log_and_a_start_notes_the_prices() {
+    let folder = tempfile::tempdir().unwrap();
+    set_password(folder.path(), "four words of mine\nfour words of mine\n");
+    let (output, text) =
+        run(tollbridge(folder.path()).args(["keys", "create", "--name", "laptop", "--scope", "proxy"]));
+    assert!(output.status.success(), "{text}");
+    for _ in 0..2 {
+        let (_server, _address) = start(folder.path());
+    }
+    let url = format!("sqlite:{}", folder.path().join("tollbridge.db").display());
+    let ledger = Ledger::open(&url, &Zone::UTC).await.unwrap();
+    let page = ledger.audit_log(&AuditFilter { limit: 9, ..AuditFilter::default() }).await.unwrap();
+    let told: Vec<_> = page
+        .entries
+        .iter()
+        .rev()
+        .map(|row| (row.note.action.name(), row.actor_kind.name(), row.came_from.as_deref()))
+        .collect();
+    let by_command = |action| (action, "command_line", Some("command line"));
+    let expected = [by_command("password_changed"), by_command("key_created"), ("prices_changed", "server", None)];
+    assert_eq!(told, expected, "two starts with the same prices are one row");
+    let detail = &page.entries[0].note.detail;
+    assert!(detail.contains(" cards, 0 of them your own; the catalogue is of 20"), "{detail}");
 }
 
 fn set_password(data_dir: &Path, typed: &str) {

@@ -4,6 +4,7 @@ use super::server::TestServer;
 use axum::http::StatusCode;
 use std::time::{Duration, Instant};
 use tollbridge::domain::api_key::KeyScope;
+use tollbridge::domain::audit::Actor;
 use tollbridge::domain::usage::{Scope, UserId};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -11,7 +12,12 @@ const CALL: &str = r#"{"id":"call-1","model":"claude-sonnet-4-20250514","usage":
 
 async fn key_of(server: &TestServer, user: &str, scopes: &[KeyScope]) -> (String, String) {
     let now_ms = server.state.clock.now_ms();
-    let created = server.state.ledger.create_key(&UserId(user.into()), "test", scopes, now_ms).await.unwrap();
+    let created = server
+        .state
+        .ledger
+        .create_key(&UserId(user.into()), "test", scopes, &Actor::command_line(), now_ms)
+        .await
+        .unwrap();
     (created.text.reveal().to_owned(), created.key.id)
 }
 
@@ -39,7 +45,7 @@ async fn without_any_key_usage_is_the_owners_and_with_one_a_key_is_needed() {
     assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
     assert_eq!(refused.header("www-authenticate"), "Bearer");
     let now_ms = server.state.clock.now_ms();
-    assert!(server.state.ledger.revoke_key(&UserId::owner(), &id, now_ms).await.unwrap());
+    assert!(server.state.ledger.revoke_key(&UserId::owner(), &id, &Actor::command_line(), now_ms).await.unwrap());
     assert_eq!(server.post_with("/api/analytics/usage", &[JSON], CALL).await.status, StatusCode::OK);
 }
 

@@ -7,6 +7,7 @@ use axum::http::{Method, StatusCode};
 use std::sync::atomic::Ordering;
 use tollbridge::config::PublicUrl;
 use tollbridge::domain::account::{NewPassword, Role};
+use tollbridge::domain::audit::Actor;
 use tollbridge::domain::usage::UserId;
 use tollbridge::http::auth::Access;
 use tollbridge::http::state::Clock;
@@ -39,7 +40,12 @@ pub fn pass(server: &TestServer, ms: i64) {
 
 async fn with_password() -> TestServer {
     let server = TestServer::start().await;
-    server.state.ledger.set_password(&UserId::owner(), &NewPassword::parse(WORDS).unwrap()).await.unwrap();
+    server
+        .state
+        .ledger
+        .set_password(&UserId::owner(), &NewPassword::parse(WORDS).unwrap(), &Actor::command_line(), NOW_MS)
+        .await
+        .unwrap();
     server
 }
 
@@ -49,7 +55,12 @@ async fn on_this_machine_nobody_logs_in_until_the_owner_has_a_password() {
     assert_eq!(server.get("/").await.status, StatusCode::OK);
     assert_eq!(server.get("/login?next=/keys").await.header("location"), "/keys");
     assert!(!server.get("/").await.text().contains("data-session"));
-    server.state.ledger.set_password(&UserId::owner(), &NewPassword::parse(WORDS).unwrap()).await.unwrap();
+    server
+        .state
+        .ledger
+        .set_password(&UserId::owner(), &NewPassword::parse(WORDS).unwrap(), &Actor::command_line(), NOW_MS)
+        .await
+        .unwrap();
     let refused = server.get("/?range=week&model=opus").await;
     assert_eq!(
         (refused.status, refused.header("location")),
@@ -135,7 +146,12 @@ async fn logging_out_a_new_password_and_time_end_a_session() {
 
     let cookie = people.cookie(Person::Member).await;
     let password = NewPassword::parse("other words of mine").unwrap();
-    server.state.ledger.set_password(people.user(Person::Member), &password).await.unwrap();
+    server
+        .state
+        .ledger
+        .set_password(people.user(Person::Member), &password, &Actor::command_line(), NOW_MS)
+        .await
+        .unwrap();
     assert_eq!(get_as(server, &cookie, "/keys").await.status, StatusCode::SEE_OTHER);
 
     let cookie = people.cookie(Person::Member).await;
@@ -231,13 +247,20 @@ async fn a_server_that_others_can_reach_serves_the_setup_page_and_nothing_else()
     assert_eq!(get_as(&server, &cookie_of(&done), "/keys").await.status, StatusCode::OK);
     assert_eq!(server.get(&link).await.status, StatusCode::GONE);
     assert_eq!(set_up("other words of mine", "other words of mine").await.status, StatusCode::GONE);
-    assert!(server.state.ledger.check_password("owner", WORDS).await.unwrap().is_some());
+    assert!(
+        server.state.ledger.check_password("owner", WORDS, &Actor::command_line(), NOW_MS).await.unwrap().is_some()
+    );
 }
 
 #[tokio::test]
 async fn the_public_address_has_a_cookie_of_its_own_that_only_https_carries() {
     let server = TestServer::start_with(public()).await;
-    server.state.ledger.set_password(&UserId::owner(), &NewPassword::parse(WORDS).unwrap()).await.unwrap();
+    server
+        .state
+        .ledger
+        .set_password(&UserId::owner(), &NewPassword::parse(WORDS).unwrap(), &Actor::command_line(), NOW_MS)
+        .await
+        .unwrap();
     let form = format!("login=owner&password={}", WORDS.replace(' ', "+"));
     let headers = [FORM[0], ("host", "tolls.example.org"), ("origin", "https://tolls.example.org")];
     let answer = server.post_with("/login", &headers, form.clone()).await;
@@ -258,7 +281,7 @@ async fn the_public_address_has_a_cookie_of_its_own_that_only_https_carries() {
 #[tokio::test]
 async fn an_invitation_makes_one_account_and_lets_in() {
     let server = with_password().await;
-    let invite = server.state.ledger.create_invite(Role::Member, &UserId::owner(), NOW_MS).await.unwrap();
+    let invite = server.state.ledger.create_invite(Role::Member, &Actor::command_line(), NOW_MS).await.unwrap();
     let page = server.get(&format!("/join?token={}", invite.reveal())).await;
     assert!(page.status.is_success() && page.text().contains("You are invited"));
     let join = async |login: &str, password: &str| {
@@ -283,7 +306,7 @@ async fn an_invitation_makes_one_account_and_lets_in() {
 #[tokio::test]
 async fn attack_04_an_invitation_gives_the_role_that_it_was_made_with_and_no_other() {
     let server = with_password().await;
-    let invite = server.state.ledger.create_invite(Role::Member, &UserId::owner(), NOW_MS).await.unwrap();
+    let invite = server.state.ledger.create_invite(Role::Member, &Actor::command_line(), NOW_MS).await.unwrap();
     let words = WORDS.replace(' ', "+");
     let form = format!(
         "token={}&login=eve&password={words}&again={words}&role=admin&user_id=owner&userId=owner",
@@ -294,14 +317,17 @@ async fn attack_04_an_invitation_gives_the_role_that_it_was_made_with_and_no_oth
     let accounts = server.state.ledger.accounts().await.unwrap();
     let eve = accounts.iter().find(|account| account.login == "eve").unwrap();
     assert_eq!((eve.role, eve.user_id == UserId::owner()), (Role::Member, false));
-    assert!(server.state.ledger.check_password("owner", WORDS).await.unwrap().is_some(), "the owner's is as it was");
+    assert!(
+        server.state.ledger.check_password("owner", WORDS, &Actor::command_line(), NOW_MS).await.unwrap().is_some(),
+        "the owner's is as it was"
+    );
 }
 
 /// What stands in the ledger of an invitation or a session is a hash, and a hash opens nothing.
 #[tokio::test]
 async fn attack_05_a_link_or_a_cookie_near_a_real_one_opens_nothing() {
     let server = with_password().await;
-    let invite = server.state.ledger.create_invite(Role::Admin, &UserId::owner(), NOW_MS).await.unwrap();
+    let invite = server.state.ledger.create_invite(Role::Admin, &Actor::command_line(), NOW_MS).await.unwrap();
     let session = cookie_of(&log_in(&server, "owner", WORDS, "/").await);
     let last = |text: &str| if text.ends_with('0') { "1" } else { "0" };
     let near = |text: &str| format!("{}{}", &text[..text.len() - 1], last(text));

@@ -4,6 +4,7 @@ mod access;
 mod alerts;
 mod analytics;
 mod attacks;
+mod audit;
 mod backup;
 mod budget;
 mod budgets;

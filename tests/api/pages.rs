@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use serde_json::json;
 use tollbridge::domain::alert::AlertKind;
 use tollbridge::domain::api_key::KeyScope;
+use tollbridge::domain::audit::Actor;
 use tollbridge::domain::budget::AtLimit;
 use tollbridge::domain::usage::{Source, UserId};
 use tollbridge::watch::evaluate_once;
@@ -219,7 +220,12 @@ async fn the_calculator_answers_from_its_address() {
 async fn a_key_is_revoked_by_a_plain_form() {
     let server = TestServer::start().await;
     let now_ms = server.state.clock.now_ms();
-    let made = server.state.ledger.create_key(&UserId::owner(), "laptop", &[KeyScope::Proxy], now_ms).await.unwrap();
+    let made = server
+        .state
+        .ledger
+        .create_key(&UserId::owner(), "laptop", &[KeyScope::Proxy], &Actor::command_line(), now_ms)
+        .await
+        .unwrap();
     let page = server.get("/keys").await.text();
     assert!(page.contains("laptop") && page.contains(&format!("{}…{}", made.key.prefix, made.key.last4)));
     assert!(!page.contains(made.text.reveal()), "the text of a key is shown when it is made, and never again");

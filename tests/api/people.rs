@@ -4,6 +4,7 @@ use super::server::{NOW_MS, TestServer};
 use std::collections::HashMap;
 use tollbridge::domain::account::{NewPassword, Role};
 use tollbridge::domain::api_key::KeyScope;
+use tollbridge::domain::audit::Actor;
 use tollbridge::domain::usage::{Scope, UserId};
 use tollbridge::ledger::EventFilter;
 use tollbridge::ledger::invite::Joined;
@@ -30,7 +31,10 @@ impl TestPeople {
     pub async fn start() -> Self {
         let server = TestServer::start().await;
         let ledger = &server.state.ledger;
-        ledger.set_password(&UserId::owner(), &NewPassword::parse(WORDS).unwrap()).await.unwrap();
+        ledger
+            .set_password(&UserId::owner(), &NewPassword::parse(WORDS).unwrap(), &Actor::command_line(), NOW_MS)
+            .await
+            .unwrap();
         let mut users = HashMap::from([(Person::Owner, UserId::owner())]);
         for (person, login, role) in [
             (Person::Member, "mia", Role::Member),
@@ -40,10 +44,13 @@ impl TestPeople {
         ] {
             users.insert(person, join(&server, login, role).await);
         }
-        ledger.set_disabled(&users[&Person::ShutOut], Some(NOW_MS)).await.unwrap();
+        ledger.set_disabled(&users[&Person::ShutOut], true, &Actor::command_line(), NOW_MS).await.unwrap();
         let mut keys = HashMap::new();
         for scope in KeyScope::ALL {
-            let made = ledger.create_key(&users[&Person::Member], scope.name(), &[scope], NOW_MS).await.unwrap();
+            let made = ledger
+                .create_key(&users[&Person::Member], scope.name(), &[scope], &Actor::command_line(), NOW_MS)
+                .await
+                .unwrap();
             keys.insert(scope, (made.text.reveal().to_owned(), made.key.id));
         }
         Self { server, users, keys }
@@ -55,7 +62,12 @@ impl TestPeople {
 
     /// The cookie of a new session.
     pub async fn cookie(&self, person: Person) -> String {
-        let token = self.server.state.ledger.open_session(self.user(person), self.server.state.clock.now_ms()).await;
+        let token = self
+            .server
+            .state
+            .ledger
+            .open_session(self.user(person), &Actor::command_line(), self.server.state.clock.now_ms())
+            .await;
         format!("theme=dark; sid={}", token.unwrap().reveal())
     }
 
@@ -69,7 +81,13 @@ impl TestPeople {
     }
 
     pub async fn new_key(&self, person: Person, scopes: &[KeyScope]) -> String {
-        let made = self.server.state.ledger.create_key(self.user(person), "test", scopes, NOW_MS).await.unwrap();
+        let made = self
+            .server
+            .state
+            .ledger
+            .create_key(self.user(person), "test", scopes, &Actor::command_line(), NOW_MS)
+            .await
+            .unwrap();
         made.text.reveal().to_owned()
     }
 
@@ -85,8 +103,12 @@ impl TestPeople {
 
 async fn join(server: &TestServer, login: &str, role: Role) -> UserId {
     let ledger = &server.state.ledger;
-    let invite = ledger.create_invite(role, &UserId::owner(), NOW_MS).await.unwrap();
-    match ledger.accept_invite(&invite, login, &NewPassword::parse(WORDS).unwrap(), NOW_MS).await.unwrap() {
+    let invite = ledger.create_invite(role, &Actor::command_line(), NOW_MS).await.unwrap();
+    match ledger
+        .accept_invite(&invite, login, &NewPassword::parse(WORDS).unwrap(), &Actor::command_line(), NOW_MS)
+        .await
+        .unwrap()
+    {
         Joined::Account(account) => account.user_id,
         other => panic!("{other:?}"),
     }

@@ -2,10 +2,11 @@
 
 use super::login::{MINUTE_MS, pass};
 use super::people::{Person, TestPeople, WORDS};
-use super::server::{Answer, TestServer};
+use super::server::{Answer, NOW_MS, TestServer};
 use axum::http::StatusCode;
 use tollbridge::domain::account::Role;
 use tollbridge::domain::api_key::KeyScope;
+use tollbridge::domain::audit::Actor;
 
 const NEW_WORDS: &str = "other words of mine";
 const FORM_TYPE: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -44,8 +45,8 @@ async fn a_member_changes_their_password_and_logs_in_anew() {
     assert_eq!(answer.header("location"), "/login", "{}", answer.text());
     assert_eq!(page(server, &cookie, "/settings").await.status, StatusCode::SEE_OTHER, "the session is over");
     let ledger = &server.state.ledger;
-    assert!(ledger.check_password("mia", NEW_WORDS).await.unwrap().is_some());
-    assert!(ledger.check_password("mia", WORDS).await.unwrap().is_none());
+    assert!(ledger.check_password("mia", NEW_WORDS, &Actor::command_line(), NOW_MS).await.unwrap().is_some());
+    assert!(ledger.check_password("mia", WORDS, &Actor::command_line(), NOW_MS).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -57,7 +58,9 @@ async fn the_owner_sets_the_first_password_in_the_browser() {
     let answer = send(&server, "", "change_password", &[("password", WORDS), ("again", WORDS)]).await;
     assert_eq!(answer.header("location"), "/login", "{}", answer.text());
     assert_eq!(server.get("/").await.status, StatusCode::SEE_OTHER);
-    assert!(server.state.ledger.check_password("owner", WORDS).await.unwrap().is_some());
+    assert!(
+        server.state.ledger.check_password("owner", WORDS, &Actor::command_line(), NOW_MS).await.unwrap().is_some()
+    );
 }
 
 #[tokio::test]
@@ -73,7 +76,17 @@ async fn a_stolen_session_cannot_guess_the_password() {
     }
     let right = [("current", WORDS), ("password", NEW_WORDS), ("again", NEW_WORDS)];
     send(&people.server, &cookie, "change_password", &right).await;
-    assert!(people.server.state.ledger.check_password("mia", WORDS).await.unwrap().is_some(), "it has to wait");
+    assert!(
+        people
+            .server
+            .state
+            .ledger
+            .check_password("mia", WORDS, &Actor::command_line(), NOW_MS)
+            .await
+            .unwrap()
+            .is_some(),
+        "it has to wait"
+    );
 }
 
 #[tokio::test]
@@ -217,4 +230,57 @@ async fn a_plain_form_without_the_password_comes_back_open_at_its_field() {
     let tags = page.split("<details").skip(1).filter_map(|rest| rest.split('>').next());
     assert_eq!(tags.filter(|tag| tag.contains(" open")).count(), 1);
     assert!(people.server.state.ledger.account("otto").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn whoever_manages_is_told_about_the_system_and_a_member_is_not() {
+    let people = TestPeople::start().await;
+    let server = &people.server;
+    let member = page(server, &people.cookie(Person::Member).await, "/settings").await.text();
+    assert!(!member.contains("id=\"system\"") && !member.contains("SQLite"), "{member}");
+    let folder = &server.state.config.settings.server.data_dir;
+    let admin = people.cookie(Person::Admin).await;
+    let shown = page(server, &admin, "/settings").await.text();
+    assert_eq!(fact(&shown, "Last backup"), "none in the data folder");
+    std::fs::create_dir(folder.join("backups")).unwrap();
+    let backup = std::fs::File::create(folder.join("backups/tollbridge-20261120T140500Z.db")).unwrap();
+    let written_ms = u64::try_from(NOW_MS).unwrap() - 86_400_000;
+    backup.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_millis(written_ms)).unwrap();
+    let shown = page(server, &admin, "/settings").await.text();
+    assert_eq!(fact(&shown, "Version"), format!("{}, schema 9", env!("CARGO_PKG_VERSION")));
+    assert!(fact(&shown, "Database").starts_with("SQLite, ") && fact(&shown, "Database").ends_with("B"), "{shown}");
+    assert_eq!(fact(&shown, "Events"), "0, measured 09:30");
+    assert_eq!(fact(&shown, "Events are kept"), "for good");
+    assert!(fact(&shown, "Prices").contains(" cards, 0 of them your own; catalogue of "), "{shown}");
+    assert_eq!(fact(&shown, "Last backup"), "23 Nov 09:30");
+    assert!(fact(&shown, "Free in the data folder").ends_with("B"), "{shown}");
+    assert_eq!(fact(&shown, "Days begin in"), "UTC");
+}
+
+#[tokio::test]
+async fn the_settings_say_what_retention_removes() {
+    let mut server = TestServer::start().await;
+    let mut config = tollbridge::config::Config::clone(&server.state.config);
+    config.settings.retention.events_days = 35;
+    server.state.config = std::sync::Arc::new(config);
+    let hosts = tollbridge::http::guard::AllowedHosts::of_loopback(3000);
+    server.router = tollbridge::http::router::router(server.state.clone(), hosts);
+    let call = |days: i64| {
+        serde_json::json!({"model": "claude-sonnet-4-20250514", "usage": {"input_tokens": 1, "output_tokens": 1},
+            "occurredAt": NOW_MS - days * 86_400_000})
+    };
+    let shown = server.get("/settings").await.text();
+    assert_eq!(fact(&shown, "Events are kept"), "35 days; there are none");
+    let posted = server.post("/api/analytics/usage", &serde_json::json!([call(0), call(40), call(50)])).await;
+    assert!(posted.status.is_success(), "{}", posted.text());
+    server.state.ledger.measure(&server.state.config.spool_path(), NOW_MS).await.unwrap();
+    let shown = server.get("/settings").await.text();
+    assert_eq!(fact(&shown, "Events are kept"), "35 days; 2 are older, removed within the hour");
+    assert!(fact(&shown, "Events").starts_with("3 since 5 Oct 2026, "), "{}", fact(&shown, "Events"));
+}
+
+/// The value beside a name in the card of the system.
+fn fact(page: &str, name: &str) -> String {
+    let after = page.split(&format!("<dt>{name}</dt><dd>")).nth(1).unwrap_or_else(|| panic!("no {name} in {page}"));
+    after.split("</dd>").next().unwrap().to_owned()
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tollbridge::domain::audit::Actor;
 use tollbridge::domain::budget::{AtLimit, Budget, BudgetPeriod, BudgetScope, NamedBudget};
 use tollbridge::domain::money::NanoUsd;
 use tollbridge::domain::period::Zone;
@@ -41,7 +42,7 @@ async fn server_with(provider: &FakeProvider, budget: &NamedBudget) -> GatewaySe
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let clock = Clock::fixed_at(NOON_MS);
     let server = GatewayServer::at(folder, &provider.url(), Setup::default(), clock).await;
-    server.ledger.save_named_budget(budget, &PriceBook::builtin(), NOON_MS).await.unwrap();
+    server.ledger.save_named_budget(budget, &PriceBook::builtin(), &Actor::command_line(), NOON_MS).await.unwrap();
     server
 }
 
@@ -155,7 +156,12 @@ async fn what_a_call_did_cost_takes_the_place_of_what_was_reserved_and_counts_on
     // The ledger has all three, and is asked again.
     server
         .ledger
-        .save_named_budget(&daily(NanoUsd(3 * COST.0 + RESERVED.0)), &PriceBook::builtin(), NOON_MS)
+        .save_named_budget(
+            &daily(NanoUsd(3 * COST.0 + RESERVED.0)),
+            &PriceBook::builtin(),
+            &Actor::command_line(),
+            NOON_MS,
+        )
         .await
         .unwrap();
     assert_eq!(ask(&server).await.status, 200, "none of them counts twice");
@@ -167,7 +173,11 @@ async fn the_next_period_opens_also_while_the_ledger_does_not_answer() {
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let clock = Clock::fixed_at(NOON_MS);
     let server = GatewayServer::at(folder, &provider.url(), Setup::default(), clock.clone()).await;
-    server.ledger.save_named_budget(&daily(RESERVED), &PriceBook::builtin(), NOON_MS).await.unwrap();
+    server
+        .ledger
+        .save_named_budget(&daily(RESERVED), &PriceBook::builtin(), &Actor::command_line(), NOON_MS)
+        .await
+        .unwrap();
     assert_eq!(ask(&server).await.status, 200);
     server.event().await;
     assert_eq!(ask(&server).await.status, 429);
@@ -222,7 +232,7 @@ async fn the_next_period_opens_by_itself_and_a_limit_that_only_tells_never_block
     let clock = Clock::fixed_at(NOON_MS);
     let server = GatewayServer::at(folder, &provider.url(), Setup::default(), clock.clone()).await;
     let budget = daily(RESERVED);
-    server.ledger.save_named_budget(&budget, &PriceBook::builtin(), NOON_MS).await.unwrap();
+    server.ledger.save_named_budget(&budget, &PriceBook::builtin(), &Actor::command_line(), NOON_MS).await.unwrap();
     assert_eq!(ask(&server).await.status, 200);
     assert_eq!(ask(&server).await.status, 429);
     let Clock::Fixed(now_ms) = &clock else { unreachable!() };
@@ -230,7 +240,7 @@ async fn the_next_period_opens_by_itself_and_a_limit_that_only_tells_never_block
     assert_eq!(ask(&server).await.status, 200, "a new day");
     assert_eq!(ask(&server).await.status, 429);
     let tells = NamedBudget { at_limit: AtLimit::Notify, ..budget };
-    server.ledger.save_named_budget(&tells, &PriceBook::builtin(), NOON_MS).await.unwrap();
+    server.ledger.save_named_budget(&tells, &PriceBook::builtin(), &Actor::command_line(), NOON_MS).await.unwrap();
     assert_eq!(ask(&server).await.status, 200);
 }
 
@@ -243,14 +253,14 @@ async fn a_budget_blocks_what_it_counts_and_nothing_else() {
     assert_eq!(server.post("/v1/messages", &in_project("shop"), REQUEST).await.status, 429);
     assert_eq!(server.post("/v1/messages", &in_project("blog"), REQUEST).await.status, 200);
     let roomy = NamedBudget { id: "roomy".into(), ..daily(NanoUsd(10_000_000_000)) };
-    server.ledger.save_named_budget(&roomy, &PriceBook::builtin(), NOON_MS).await.unwrap();
+    server.ledger.save_named_budget(&roomy, &PriceBook::builtin(), &Actor::command_line(), NOON_MS).await.unwrap();
     assert_eq!(
         server.post("/v1/messages", &in_project("blog"), REQUEST).await.status,
         200,
         "beside another that counts it"
     );
     let of_opus = NamedBudget { scope: BudgetScope::User, model: Some("opus".into()), ..of_shop };
-    server.ledger.save_named_budget(&of_opus, &PriceBook::builtin(), NOON_MS).await.unwrap();
+    server.ledger.save_named_budget(&of_opus, &PriceBook::builtin(), &Actor::command_line(), NOON_MS).await.unwrap();
     assert_eq!(ask(&server).await.status, 200);
     let opus = REQUEST.replace("claude-sonnet-4-20250514", "claude-opus-4-20250514");
     assert_eq!(server.post("/v1/messages", &[], &opus).await.status, 429);
@@ -266,7 +276,12 @@ async fn an_alias_does_not_slip_past_the_budget_of_its_model() {
     // All of it is spent now, so that even a spelling without a price has no room.
     server
         .ledger
-        .save_named_budget(&NamedBudget { limit: COST, ..of_dated }, &PriceBook::builtin(), NOON_MS)
+        .save_named_budget(
+            &NamedBudget { limit: COST, ..of_dated },
+            &PriceBook::builtin(),
+            &Actor::command_line(),
+            NOON_MS,
+        )
         .await
         .unwrap();
     for alias in ["claude-sonnet-4-0", "claude-sonnet-4-latest", "claude-sonnet-4", "claude-sonnet-4-20250514"] {
@@ -315,7 +330,11 @@ async fn a_restart_knows_what_was_spent() {
     let url = provider.url();
     let start = || GatewayServer::at(folder.clone(), &url, Setup::default(), Clock::fixed_at(NOON_MS));
     let server = start().await;
-    server.ledger.save_named_budget(&daily(RESERVED), &PriceBook::builtin(), NOON_MS).await.unwrap();
+    server
+        .ledger
+        .save_named_budget(&daily(RESERVED), &PriceBook::builtin(), &Actor::command_line(), NOON_MS)
+        .await
+        .unwrap();
     assert_eq!(ask(&server).await.status, 200);
     server.stop().await;
     let server = start().await;

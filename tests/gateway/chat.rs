@@ -4,6 +4,7 @@ use super::answers::EVENTS;
 use super::fake_provider::{FakeProvider, Step, chunk, end_of_chunks, json_answer, stream_head};
 use super::gateway_server::{Answer, GatewayServer, Setup, read_until};
 use serde_json::Value;
+use tollbridge::domain::audit::Actor;
 use tollbridge::domain::budget::{AtLimit, Budget};
 use tollbridge::domain::money::NanoUsd;
 use tollbridge::domain::usage::{Source, UserId};
@@ -88,7 +89,7 @@ async fn a_budget_that_blocks_says_so_in_its_own_words() {
     let server = server(&provider).await;
     // A cent; the longest answer may cost six.
     let budget = Budget::parse(1, [50, 75, 90], "UTC").unwrap().with_at_limit(AtLimit::Block);
-    server.ledger.save_budget(&UserId::owner(), &budget, 0).await.unwrap();
+    server.ledger.save_budget(&UserId::owner(), &budget, &Actor::command_line(), 0).await.unwrap();
     let answer = server.post("/api/chat", &[], BODY).await;
     assert_eq!(answer.status, 429);
     assert!(answer.text().contains("spend limit reached (monthly; resets "), "{}", answer.text());

@@ -5,6 +5,7 @@ use super::fake_provider::{FakeProvider, Step, json_answer};
 use super::gateway_server::{GatewayServer, Setup, request, send};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tollbridge::domain::api_key::{ApiKey, KeyScope};
+use tollbridge::domain::audit::Actor;
 use tollbridge::domain::usage::UserId;
 
 fn now_ms() -> i64 {
@@ -13,7 +14,11 @@ fn now_ms() -> i64 {
 
 /// A key of a user other than the owner, and its text.
 async fn new_key(server: &GatewayServer, scope: KeyScope) -> (ApiKey, String) {
-    let created = server.ledger.create_key(&UserId("ann".into()), "laptop", &[scope], now_ms()).await.unwrap();
+    let created = server
+        .ledger
+        .create_key(&UserId("ann".into()), "laptop", &[scope], &Actor::command_line(), now_ms())
+        .await
+        .unwrap();
     (created.key, created.text.reveal().to_owned())
 }
 
@@ -60,7 +65,7 @@ async fn a_revoked_key_stops_within_a_second() {
     let (key, text) = new_key(&server, KeyScope::Proxy).await;
     let sent = [("x-api-key", "sk-ant-x"), ("x-tollbridge-key", text.as_str())];
     assert_eq!(server.post("/v1/messages", &sent, REQUEST).await.status, 200);
-    assert!(server.ledger.revoke_key(&key.user_id, &key.id, now_ms()).await.unwrap());
+    assert!(server.ledger.revoke_key(&key.user_id, &key.id, &Actor::command_line(), now_ms()).await.unwrap());
     tokio::time::sleep(Duration::from_millis(950)).await;
     assert_eq!(server.post("/v1/messages", &sent, REQUEST).await.status, 401);
     assert_eq!(provider.seen().len(), 1);

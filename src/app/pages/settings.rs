@@ -1,9 +1,10 @@
-//! Settings: one's own password, and, for who manages them, the people. All of it but inviting works without scripts; the
-//! link of an invitation is shown once and stands in no address.
+//! Settings: one's own password, and, for who manages them, the people and the system. All of it but inviting works without
+//! scripts; the link of an invitation is shown once and stands in no address.
 
 use crate::app::kit::card::{Card, CardSkeleton};
 use crate::app::kit::failure::FailureNote;
 use crate::app::server_fns::people::{ChangePassword, ChangePerson, InvitePerson, People, PersonChange, get_people};
+use crate::app::server_fns::system::get_system;
 use crate::app::widgets::invite_form::InviteCard;
 use crate::app::widgets::password_form::PasswordCard;
 use crate::app::widgets::people_list::PeopleCard;
@@ -18,6 +19,7 @@ pub fn Settings() -> impl IntoView {
     // Kept here: the list is made anew after each change.
     let sent = RwSignal::new(None::<(String, PersonChange)>);
     let people = Resource::new(move || change.version().get(), |_| get_people());
+    let system = Resource::new(|| (), |()| get_system());
     let cards = move |answer: People| {
         let People { login, people } = answer;
         let has_login = login.is_some();
@@ -43,9 +45,15 @@ pub fn Settings() -> impl IntoView {
                             <Card id="settings" title="Settings" class="span-8"><FailureNote message=error.to_string()/></Card>
                         }.into_any(),
                     })}
+                    {move || system.get().and_then(Result::ok).flatten().map(system_card)}
                 </Transition>
             </div>
         </div>
     }
     .into_any()
+}
+
+fn system_card(facts: Vec<(String, String)>) -> impl IntoView {
+    let facts = facts.into_iter().map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> });
+    view! { <Card id="system" title="System"><dl class="system-facts">{facts.collect_view()}</dl></Card> }
 }

@@ -56,7 +56,8 @@ pub async fn save_budget(
             return Err(fault.into());
         }
     };
-    state.ledger.save_budget(&user, &budget, state.clock.now_ms()).await.map_err(refuse)?;
+    let actor = super::principal::actor()?;
+    state.ledger.save_budget(&user, &budget, &actor, state.clock.now_ms()).await.map_err(refuse)?;
     go_on_to(SAVED_HREF);
     Ok(())
 }

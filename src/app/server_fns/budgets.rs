@@ -170,7 +170,8 @@ pub async fn save_named_budget(
     };
     let id = if form.id.is_empty() { uuid::Uuid::now_v7().to_string() } else { form.id };
     let budget = NamedBudget { id, ..budget };
-    state.ledger.save_named_budget(&budget, &state.prices, now_ms).await.map_err(refuse)?;
+    let actor = super::principal::actor()?;
+    state.ledger.save_named_budget(&budget, &state.prices, &actor, now_ms).await.map_err(refuse)?;
     go_on_to(CHANGED_HREF);
     Ok(())
 }
@@ -187,7 +188,9 @@ pub async fn delete_budget(id: String) -> Result<(), AppError> {
     use crate::domain::budget::DEFAULT_BUDGET;
     let state = expect_context::<crate::http::state::AppState>();
     let user = super::principal::principal()?.user_id();
-    let is_deleted = id != DEFAULT_BUDGET && state.ledger.delete_budget(&user, &id).await.map_err(refuse)?;
+    let (actor, now_ms) = (super::principal::actor()?, state.clock.now_ms());
+    let is_deleted =
+        id != DEFAULT_BUDGET && state.ledger.delete_budget(&user, &id, &actor, now_ms).await.map_err(refuse)?;
     if !is_deleted {
         answer_with_status(404);
     }

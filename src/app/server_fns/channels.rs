@@ -168,7 +168,8 @@ pub async fn save_channel(
             return Err(error.into());
         }
     };
-    state.ledger.save_channel(&channel).await.map_err(refuse)?;
+    let actor = super::principal::actor()?;
+    state.ledger.save_channel(&channel, &actor, state.clock.now_ms()).await.map_err(refuse)?;
     go_on_to(SAVED_HREF);
     Ok(match channel.target {
         Target::Webhook { signing_secrets, .. } if before.is_none() => {
@@ -214,7 +215,8 @@ pub async fn switch_channel(id: String, is_enabled: bool) -> Result<(), AppError
     };
     let switched = ChannelInput { is_enabled: Some(is_enabled), ..ChannelInput::default() };
     let channel = switched.change(&channel, state.clock.now_ms()).map_err(|error| refuse(error.into()))?;
-    state.ledger.save_channel(&channel).await.map_err(refuse)?;
+    let actor = super::principal::actor()?;
+    state.ledger.save_channel(&channel, &actor, state.clock.now_ms()).await.map_err(refuse)?;
     go_on_to("/alerts/channels");
     Ok(())
 }
@@ -229,7 +231,8 @@ pub async fn delete_channel(id: String) -> Result<(), AppError> {
     use super::form::go_on_to;
     let state = expect_context::<crate::http::state::AppState>();
     let user = super::principal::principal()?.user_id();
-    let is_deleted = state.ledger.delete_channel(&user, &id).await.map_err(refuse)?;
+    let (actor, now_ms) = (super::principal::actor()?, state.clock.now_ms());
+    let is_deleted = state.ledger.delete_channel(&user, &id, &actor, now_ms).await.map_err(refuse)?;
     if !is_deleted {
         answer_with_status(404);
     }
@@ -253,7 +256,8 @@ pub async fn rotate_signing_secret(id: String) -> Result<String, AppError> {
         answer_with_status(404);
         return Err(AppError::NotFound);
     };
-    state.ledger.save_channel(&channel).await.map_err(refuse)?;
+    let actor = super::principal::actor()?;
+    state.ledger.save_channel(&channel, &actor, state.clock.now_ms()).await.map_err(refuse)?;
     Ok(secret.reveal().to_owned())
 }
 

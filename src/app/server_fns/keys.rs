@@ -49,7 +49,7 @@ pub async fn get_keys() -> Result<KeyList, AppError> {
     let today = local_date(&zone, state.clock.now_ms());
     let moment = |at_ms: i64| crate::app::format::moment(&zone.format_instant(at_ms), today);
     let shown = |key: ApiKey| ShownKey {
-        shown: format!("{}…{}", key.prefix, key.last4),
+        shown: key.shown(),
         created: moment(key.created_at_ms),
         last_used: key.last_used_at_ms.map(moment),
         revoked: key.revoked_at_ms.map(moment),
@@ -85,8 +85,8 @@ pub async fn create_key(
     }
     super::principal::confirm(&principal, &your_password).await?;
     let state = expect_context::<crate::http::state::AppState>();
-    let now_ms = state.clock.now_ms();
-    let created = state.ledger.create_key(&principal.user_id(), &name, &scopes, now_ms).await.map_err(refuse)?;
+    let (user, actor, now_ms) = (principal.user_id(), super::principal::actor()?, state.clock.now_ms());
+    let created = state.ledger.create_key(&user, &name, &scopes, &actor, now_ms).await.map_err(refuse)?;
     Ok(NewKey { text: created.text.reveal().to_owned(), key: created.key })
 }
 
@@ -100,8 +100,8 @@ pub async fn revoke_key(id: String) -> Result<(), AppError> {
     use super::form::go_on_to;
     let user = super::principal::principal()?.user_id();
     let state = expect_context::<crate::http::state::AppState>();
-    let now_ms = state.clock.now_ms();
-    let is_revoked = state.ledger.revoke_key(&user, &id, now_ms).await.map_err(refuse)?;
+    let (actor, now_ms) = (super::principal::actor()?, state.clock.now_ms());
+    let is_revoked = state.ledger.revoke_key(&user, &id, &actor, now_ms).await.map_err(refuse)?;
     if !is_revoked {
         answer_with_status(404);
     }

@@ -96,7 +96,8 @@ pub async fn invite_person(role: Role, #[server(default)] your_password: String)
         return Err(AppError::Invalid { field: "role".into(), message: "there is one owner".into() });
     }
     super::principal::confirm(&manager, &your_password).await?;
-    let token = state.ledger.create_invite(role, &manager.user_id(), state.clock.now_ms()).await.map_err(refuse)?;
+    let actor = super::principal::actor()?;
+    let token = state.ledger.create_invite(role, &actor, state.clock.now_ms()).await.map_err(refuse)?;
     Ok(format!("{}/join?token={}", super::start::get_base_url().await?, token.reveal()))
 }
 
@@ -129,13 +130,13 @@ pub async fn change_person(
         super::form::go_on_to(&format!("/settings?wrong={}&of={}", change.name(), percent_encode(&user.0)));
         return Err(error);
     }
-    let ledger = &state.ledger;
+    let (ledger, actor) = (&state.ledger, super::principal::actor()?);
     let is_done = match change {
-        PersonChange::MakeAdmin => ledger.set_role(&user, Role::Admin).await,
-        PersonChange::MakeMember => ledger.set_role(&user, Role::Member).await,
-        PersonChange::ShutOut => ledger.set_disabled(&user, Some(now_ms)).await,
-        PersonChange::LetIn => ledger.set_disabled(&user, None).await,
-        PersonChange::Delete => ledger.delete_account(&user, now_ms).await,
+        PersonChange::MakeAdmin => ledger.set_role(&user, Role::Admin, &actor, now_ms).await,
+        PersonChange::MakeMember => ledger.set_role(&user, Role::Member, &actor, now_ms).await,
+        PersonChange::ShutOut => ledger.set_disabled(&user, true, &actor, now_ms).await,
+        PersonChange::LetIn => ledger.set_disabled(&user, false, &actor, now_ms).await,
+        PersonChange::Delete => ledger.delete_account(&user, &actor, now_ms).await,
     };
     let is_done = is_done.map_err(refuse)?;
     if !is_done {
@@ -162,8 +163,9 @@ pub async fn change_password(
     use crate::http::auth::password::{self, NotChanged};
     let state = expect_context::<crate::http::state::AppState>();
     let principal = super::principal::principal()?;
+    let actor = super::principal::actor()?;
     let (status, field, message) =
-        match password::change_password(&state, &principal, &current, [&password, &again]).await {
+        match password::change_password(&state, &principal, &actor, &current, [&password, &again]).await {
             Ok(()) => {
                 go_on_to("/login");
                 return Ok(());

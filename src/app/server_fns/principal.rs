@@ -1,6 +1,7 @@
 //! Who asks a server function.
 
 use super::error::{AppError, answer_with_status, refuse};
+use crate::domain::audit::Actor;
 use crate::http::auth::{Principal, password};
 use crate::http::state::AppState;
 use axum::http::request::Parts;
@@ -12,6 +13,15 @@ use leptos::prelude::{expect_context, use_context};
 /// [`AppError::LoggedOut`] outside of the gate.
 pub fn principal() -> Result<Principal, AppError> {
     use_context().ok_or_else(|| refused(AppError::LoggedOut))
+}
+
+/// Who acts and from where, for what changes something.
+///
+/// # Errors
+/// [`AppError::LoggedOut`] outside of the gate.
+pub fn actor() -> Result<Actor, AppError> {
+    let found = use_context::<Parts>().and_then(|parts| parts.extensions.get().cloned());
+    found.ok_or_else(|| refused(AppError::LoggedOut))
 }
 
 /// As [`principal`], for what concerns the machine that the server runs on.
@@ -31,7 +41,9 @@ pub fn manager() -> Result<Principal, AppError> {
 pub async fn confirm(principal: &Principal, your_password: &str) -> Result<(), AppError> {
     let state = expect_context::<AppState>();
     let headers = use_context::<Parts>().map(|parts| parts.headers).unwrap_or_default();
-    let Err(problem) = password::confirm(&state, principal, &headers, your_password).await else { return Ok(()) };
+    let Err(problem) = password::confirm(&state, principal, &actor()?, &headers, your_password).await else {
+        return Ok(());
+    };
     let (status, message) = problem.told().map_err(refuse)?;
     answer_with_status(status);
     Err(AppError::Invalid { field: "your_password".into(), message })

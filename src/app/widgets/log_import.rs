@@ -1,7 +1,7 @@
 //! Importing the logs that Claude Code has written: what was found, one button, how far it is, and what came of it.
 
 use super::sample_data::ArrivalPill;
-use crate::app::format::{capitalised, counted};
+use crate::app::format::{bytes, capitalised, counted};
 use crate::app::kit::card::Card;
 use crate::app::kit::icon::{Icon, IconView};
 use crate::app::server_fns::start::{
@@ -62,7 +62,7 @@ fn FolderList(folders: Vec<FoundFolder>) -> impl IntoView {
         view! {
             <li>
                 <code>{folder.path}</code>
-                <span class="quiet figure">{format!("{} · {}", counted(folder.files, "log", "logs"), format_bytes(folder.bytes))}</span>
+                <span class="quiet figure">{format!("{} · {}", counted(folder.files, "log", "logs"), bytes(folder.bytes))}</span>
             </li>
         }
     };
@@ -144,27 +144,4 @@ fn BrokenLines(count: u64, lines: Vec<BrokenLogLine>) -> impl IntoView {
         </details>
     }
     .into_any()
-}
-
-/// `812 B`, `4.1 kB`, `97 MB`, `1.2 GB`: powers of a thousand, as disks are sold.
-fn format_bytes(bytes: u64) -> String {
-    const UNITS: [(u64, &str); 4] =
-        [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
-    let Some((size, unit)) = UNITS.into_iter().find(|(size, _)| bytes >= *size) else { return format!("{bytes} B") };
-    let (whole, tenth) = (bytes / size, bytes % size * 10 / size);
-    if whole < 10 { format!("{whole}.{tenth} {unit}") } else { format!("{whole} {unit}") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_read_well() {
-        for (bytes, text) in
-            [(0, "0 B"), (999, "999 B"), (4_149, "4.1 kB"), (97_900_000, "97 MB"), (1_250_000_000, "1.2 GB")]
-        {
-            assert_eq!(format_bytes(bytes), text);
-        }
-    }
 }

@@ -28,7 +28,7 @@ pub fn PeopleCard(
         Some(view! { <Notice level=Level::Critical word="Not changed." message=error.to_string()/> })
     };
     view! {
-        <Card id="people" title="People" class="span-8">
+        <Card id="people" title="People" class="span-8" aside=|| view! { <a class="inline-link" href="/settings/audit">"Audit log"</a> }>
             <ul class="key-list">{people.into_iter().map(|person| view! { <PersonItem person changing/> }).collect_view()}</ul>
             <div role="status">{failure}</div>
         </Card>

@@ -5,6 +5,7 @@ use super::{Finding, Status};
 use crate::cli::price_book;
 use crate::config::Config;
 use crate::domain::price::catalogue_day;
+use crate::http::system::{backup_folder, free_bytes};
 use crate::ledger::spool::SpoolState;
 use crate::ledger::{Ledger, LedgerError, LedgerSizes, RollupCheck, newest_schema, sqlite_path};
 use chrono::{DateTime, Utc};
@@ -68,7 +69,7 @@ fn files(config: &Config) -> Finding {
     let url = config.database_url();
     let mut paths: Vec<PathBuf> = vec![folder.clone(), config.spool_path()];
     paths.extend(sqlite_path(url.reveal()).map(Path::to_path_buf));
-    let backups = std::fs::read_dir(folder.join("backups")).into_iter().flatten();
+    let backups = std::fs::read_dir(backup_folder(config)).into_iter().flatten();
     paths.extend(backups.filter_map(|entry| Some(entry.ok()?.path())));
     let others_reach = |path: &PathBuf| Some(path.metadata().ok()?.permissions().mode() & 0o077 != 0);
     let open: Vec<String> =
@@ -95,11 +96,6 @@ fn disk(config: &Config) -> Finding {
         }
         Err(error) => finding("disk", Warn, format!("the free space cannot be told: {error}")),
     }
-}
-
-fn free_bytes(folder: &Path) -> io::Result<u64> {
-    let space = rustix::fs::statvfs(folder)?;
-    Ok(space.f_bavail.saturating_mul(space.f_frsize))
 }
 
 fn catalogue(config: &Config, now_ms: i64) -> Finding {

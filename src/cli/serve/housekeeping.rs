@@ -1,13 +1,12 @@
 //! What the server does by itself every hour: it measures how much there is, looks whether the clock was set, and removes events
-//! that are no longer kept.
+//! and rows of the audit log that are no longer kept.
 
 use crate::http::state::Clock;
-use crate::ledger::{Ledger, LedgerError, LedgerSizes};
+use crate::ledger::{AuditLimits, Ledger, LedgerError, keep_from_ms};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const EVERY: Duration = Duration::from_secs(60 * 60);
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Few at a time and with a pause in between, so that a call that is to be recorded waits for milliseconds.
 const REMOVED_AT_ONCE: u32 = 500;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -30,6 +29,7 @@ pub(super) async fn keep_house(ledger: Ledger, spool: PathBuf, clock: Clock, eve
 }
 
 async fn tidy(ledger: &Ledger, spool: &Path, now_ms: i64, events_days: u32) -> Result<(), LedgerError> {
+    prune_audit_log(ledger, now_ms).await?;
     let sizes = ledger.measure(spool, now_ms).await?;
     let Some(line) = keep_from_ms(&sizes, now_ms, events_days) else { return Ok(()) };
     ledger.settle_events_before(line).await?;
@@ -48,13 +48,11 @@ async fn tidy(ledger: &Ledger, spool: &Path, now_ms: i64, events_days: u32) -> R
     Ok(())
 }
 
-/// From when on events are kept. Counted from the newest event where the clock is further on, so that a clock that is set years
-/// ahead removes nothing.
-fn keep_from_ms(sizes: &LedgerSizes, now_ms: i64, events_days: u32) -> Option<i64> {
-    if events_days == 0 {
-        return None;
+async fn prune_audit_log(ledger: &Ledger, now_ms: i64) -> Result<(), LedgerError> {
+    while ledger.prune_audit_log(&AuditLimits::KEPT, REMOVED_AT_ONCE, now_ms).await? > 0 {
+        tokio::time::sleep(PAUSE).await;
     }
-    Some(sizes.newest_event_at_ms?.min(now_ms) - i64::from(events_days) * DAY_MS)
+    Ok(())
 }
 
 /// How far the clock has run ahead of the time that has passed; below zero: behind.
@@ -65,20 +63,6 @@ fn jump(by_clock_ms: i64, passed: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_clock_that_is_years_ahead_removes_nothing() {
-        let now_ms = 1_795_512_600_000;
-        let sizes = LedgerSizes { newest_event_at_ms: Some(now_ms - DAY_MS), ..LedgerSizes::default() };
-        let line = Some(now_ms - 91 * DAY_MS);
-        assert_eq!(keep_from_ms(&sizes, now_ms, 90), line);
-        assert_eq!(keep_from_ms(&sizes, now_ms + 3_650 * DAY_MS, 90), line);
-        // A client's clock that is ahead does not count either.
-        let ahead = LedgerSizes { newest_event_at_ms: Some(now_ms + 999 * DAY_MS), ..LedgerSizes::default() };
-        assert_eq!(keep_from_ms(&ahead, now_ms, 90), Some(now_ms - 90 * DAY_MS));
-        assert_eq!(keep_from_ms(&sizes, now_ms, 0), None);
-        assert_eq!(keep_from_ms(&LedgerSizes::default(), now_ms, 90), None);
-    }
 
     #[test]
     fn a_clock_that_is_set_is_told_in_both_directions() {

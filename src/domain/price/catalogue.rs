@@ -29,6 +29,11 @@ pub enum LineError {
     Price(#[from] PriceError),
 }
 
+/// The built-in catalogue as it is written.
+pub fn catalogue_text() -> &'static str {
+    BUILTIN
+}
+
 /// The day on which the built-in catalogue was made.
 pub fn catalogue_day() -> Option<NaiveDate> {
     let words = BUILTIN.lines().find_map(|line| line.strip_prefix("# Made on "))?;

@@ -1,6 +1,7 @@
 //! `GET` and `POST /api/analytics/budget`: the monthly budget and where the running month stands.
 
 use crate::capture::ingest::{FieldError, object_with};
+use crate::domain::audit::Actor;
 use crate::domain::budget::{AtLimit, Budget, BudgetStatus};
 use crate::domain::usage::UserId;
 use crate::http::auth::Principal;
@@ -41,6 +42,7 @@ pub async fn show(State(state): State<AppState>, principal: Principal) -> Result
 pub async fn change(
     State(state): State<AppState>,
     principal: Principal,
+    actor: Actor,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Json<BudgetAnswer>, ApiError> {
     let fields = object_with(&body, &FIELDS)?;
@@ -49,7 +51,7 @@ pub async fn change(
     }
     let user = principal.user_id();
     let budget = changed(&state.ledger.budget(&user).await?, fields)?;
-    state.ledger.save_budget(&user, &budget, state.clock.now_ms()).await?;
+    state.ledger.save_budget(&user, &budget, &actor, state.clock.now_ms()).await?;
     answer(&state, &user, &budget).await
 }
 

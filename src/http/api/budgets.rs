@@ -2,6 +2,7 @@
 //! everybody has, is only shown here: `budget` changes it.
 
 use crate::capture::ingest::{FieldError, object_with};
+use crate::domain::audit::Actor;
 use crate::domain::budget::{
     AtLimit, Budget, BudgetPeriod, BudgetScope, BudgetStanding, DEFAULT_BUDGET, NamedBudget, Raise,
 };
@@ -67,6 +68,7 @@ pub async fn list(State(state): State<AppState>, principal: Principal) -> Result
 pub async fn make(
     State(state): State<AppState>,
     principal: Principal,
+    actor: Actor,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<(StatusCode, Json<BudgetAnswer>), ApiError> {
     let fields = object_with(&body, &FIELDS)?;
@@ -79,13 +81,14 @@ pub async fn make(
         limit: NanoUsd::ZERO,
         ..NamedBudget::of_default(&user, &Budget { at_limit: AtLimit::Notify, ..default })
     };
-    Ok((StatusCode::CREATED, Json(save(&state, blank, fields).await?)))
+    Ok((StatusCode::CREATED, Json(save(&state, blank, fields, &actor).await?)))
 }
 
 /// Changes the fields that are given; the others stay as they are.
 pub async fn change(
     State(state): State<AppState>,
     principal: Principal,
+    actor: Actor,
     id: Result<Path<String>, PathRejection>,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Json<BudgetAnswer>, ApiError> {
@@ -95,16 +98,17 @@ pub async fn change(
         return Err(ApiError::bad_request(format!("the body changes nothing; it may have {}", FIELDS.join(", "))));
     }
     let current = state.ledger.budget_by_id(&principal.user_id(), &id).await?.ok_or(ApiError::NotFound)?;
-    save(&state, current, fields).await.map(Json)
+    save(&state, current, fields, &actor).await.map(Json)
 }
 
 pub async fn remove(
     State(state): State<AppState>,
     principal: Principal,
+    actor: Actor,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, ApiError> {
     let id = own_id(id, "the default budget cannot be deleted: everybody has one")?;
-    let was_there = state.ledger.delete_budget(&principal.user_id(), &id).await?;
+    let was_there = state.ledger.delete_budget(&principal.user_id(), &id, &actor, state.clock.now_ms()).await?;
     if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
 }
 
@@ -118,10 +122,15 @@ fn own_id(id: Result<Path<String>, PathRejection>, refusal: &'static str) -> Res
     }
 }
 
-async fn save(state: &AppState, current: NamedBudget, fields: &Map<String, Value>) -> Result<BudgetAnswer, ApiError> {
+async fn save(
+    state: &AppState,
+    current: NamedBudget,
+    fields: &Map<String, Value>,
+    actor: &Actor,
+) -> Result<BudgetAnswer, ApiError> {
     let now_ms = state.clock.now_ms();
     let budget = changed(current, fields, now_ms)?;
-    state.ledger.save_named_budget(&budget, &state.prices, now_ms).await?;
+    state.ledger.save_named_budget(&budget, &state.prices, actor, now_ms).await?;
     answer(state, budget).await
 }
 

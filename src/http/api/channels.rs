@@ -2,6 +2,7 @@
 //! passwords go in and never come out; a webhook's signing secret comes out once, when it is made.
 
 use crate::capture::ingest::{FieldError, object_with};
+use crate::domain::audit::Actor;
 use crate::domain::channel::input::ChannelInput;
 use crate::domain::channel::{Channel, Target, level_name};
 use crate::domain::delivery::Delivery;
@@ -121,13 +122,14 @@ pub async fn list(State(state): State<AppState>, principal: Principal) -> Result
 pub async fn create(
     State(state): State<AppState>,
     principal: Principal,
+    actor: Actor,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<(StatusCode, Json<ChannelAnswer>), ApiError> {
     let input = read_input(object_with(&body, &FIELDS)?)?;
     let (user, now_ms) = (principal.user_id(), state.clock.now_ms());
     let (id, secret) = (uuid::Uuid::now_v7().to_string(), new_signing_secret());
     let channel = input.make(&user, id, &state.ledger.time_zone(), secret.clone(), now_ms)?;
-    save(&state, &channel).await?;
+    save(&state, &channel, &actor).await?;
     Ok((StatusCode::CREATED, Json(ChannelAnswer::with_secret(&channel, &secret))))
 }
 
@@ -143,21 +145,23 @@ pub async fn show(
 pub async fn change(
     State(state): State<AppState>,
     principal: Principal,
+    actor: Actor,
     Path(id): Path<String>,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Json<ChannelAnswer>, ApiError> {
     let input = read_input(object_with(&body, &FIELDS)?)?;
     let channel = input.change(&find(&state, &principal.user_id(), &id).await?, state.clock.now_ms())?;
-    save(&state, &channel).await?;
+    save(&state, &channel, &actor).await?;
     Ok(Json(ChannelAnswer::of(&channel)))
 }
 
 pub async fn delete(
     State(state): State<AppState>,
     principal: Principal,
+    actor: Actor,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    match state.ledger.delete_channel(&principal.user_id(), &id).await? {
+    match state.ledger.delete_channel(&principal.user_id(), &id, &actor, state.clock.now_ms()).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::NotFound),
     }
@@ -167,12 +171,13 @@ pub async fn delete(
 pub async fn rotate_secret(
     State(state): State<AppState>,
     principal: Principal,
+    actor: Actor,
     Path(id): Path<String>,
 ) -> Result<Json<ChannelAnswer>, ApiError> {
     let secret = new_signing_secret();
     let rotated = find(&state, &principal.user_id(), &id).await?.with_signing_secret(secret.clone());
     let channel = rotated.ok_or_else(|| ApiError::invalid("kind", "only a webhook has a signing secret"))?;
-    save(&state, &channel).await?;
+    save(&state, &channel, &actor).await?;
     Ok(Json(ChannelAnswer::with_secret(&channel, &secret)))
 }
 
@@ -213,9 +218,9 @@ async fn find(state: &AppState, user: &UserId, id: &str) -> Result<Channel, ApiE
     state.ledger.channel(user, id).await?.ok_or(ApiError::NotFound)
 }
 
-async fn save(state: &AppState, channel: &Channel) -> Result<(), ApiError> {
+async fn save(state: &AppState, channel: &Channel, actor: &Actor) -> Result<(), ApiError> {
     state.notifier.check(channel)?;
-    Ok(state.ledger.save_channel(channel).await?)
+    Ok(state.ledger.save_channel(channel, actor, state.clock.now_ms()).await?)
 }
 
 impl ChannelAnswer {

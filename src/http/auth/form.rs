@@ -2,6 +2,7 @@
 
 use super::{Access, session_cookie};
 use crate::app::door::Door;
+use crate::domain::audit::Actor;
 use crate::domain::usage::UserId;
 use crate::http::connections::PeerAddress;
 use crate::http::error::ApiError;
@@ -56,12 +57,14 @@ pub(super) async fn let_in(
     state: &AppState,
     request: &HeaderMap,
     user: &UserId,
+    actor: &Actor,
     path: &str,
 ) -> Result<Response, ApiError> {
+    let now_ms = state.clock.now_ms();
     if let Some(former) = session_cookie::read(request, &state.access) {
-        state.ledger.end_session(&former).await?;
+        state.ledger.end_session(&former, actor, now_ms).await?;
     }
-    let token = state.ledger.open_session(user, state.clock.now_ms()).await?;
+    let token = state.ledger.open_session(user, actor, now_ms).await?;
     let mut response = see_other(path);
     if let Some(cookie) = session_cookie::keep(&token, request, &state.access) {
         response.headers_mut().insert(SET_COOKIE, cookie);

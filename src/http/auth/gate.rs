@@ -3,21 +3,23 @@
 //! Programs show a key with the scope that the route needs; a cookie is no substitute, but for the few routes that the
 //! dashboard's own pages call ([`Needs::KeyOrSession`]). People have a session; a key opens no page.
 
+use super::form::client_address;
 use super::key_header::shown_key;
 use super::{Principal, login, session_cookie};
 use crate::app::server_fns::error::AppError;
 use crate::domain::account::Account;
 use crate::domain::api_key::KeyScope;
+use crate::http::connections::PeerAddress;
 use crate::http::error::ApiError;
 use crate::http::guard::{Strictness, comes_from_here};
 use crate::http::state::AppState;
 use crate::ledger::LedgerError;
-use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT, REFERER};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 
 /// What a route of the API asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +44,7 @@ pub async fn admit_program(
     next: Next,
 ) -> Result<Response, ApiError> {
     let principal = program(&state, needs, request.headers()).await?;
-    request.extensions_mut().insert(principal);
+    introduce(&mut request, principal, &state);
     Ok(next.run(request).await)
 }
 
@@ -50,7 +52,7 @@ pub async fn admit_program(
 pub async fn admit_person(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     match person(&state, request.headers()).await {
         Ok(Some(principal)) => {
-            request.extensions_mut().insert(principal);
+            introduce(&mut request, principal, &state);
             next.run(request).await
         }
         Ok(None) => turn_away(&state, &request),
@@ -66,6 +68,14 @@ pub(super) async fn person(state: &AppState, headers: &HeaderMap) -> Result<Opti
     let Some(token) = session_cookie::read(headers, &state.access) else { return Ok(None) };
     let account = state.ledger.session_account(&token, state.clock.now_ms()).await?;
     Ok(account.map(Principal::Account))
+}
+
+/// Leaves with the request who acts, and from where.
+fn introduce(request: &mut Request, principal: Principal, state: &AppState) {
+    let peer = request.extensions().get::<PeerAddress>().copied().map(Extension);
+    let actor = principal.actor(client_address(peer, request.headers(), &state.access));
+    request.extensions_mut().insert(actor);
+    request.extensions_mut().insert(principal);
 }
 
 async fn program(state: &AppState, needs: Needs, headers: &HeaderMap) -> Result<Principal, ApiError> {

@@ -5,6 +5,7 @@ use super::password::chosen_password;
 use super::setup::LinkToken;
 use crate::app::door::{Door, JoinDoor};
 use crate::domain::account::Account;
+use crate::domain::audit::Actor;
 use crate::http::error::ApiError;
 use crate::http::state::AppState;
 use crate::ledger::invite::Joined;
@@ -61,8 +62,9 @@ pub async fn join(
             return Ok(page(&state, &headers, StatusCode::BAD_REQUEST, door(login.err(), password.err())));
         }
     };
-    match state.ledger.accept_invite(&invite, &login, &password, now_ms).await? {
-        Joined::Account(account) => let_in(&state, &headers, &account.user_id, "/").await,
+    let actor = Actor::nobody(address);
+    match state.ledger.accept_invite(&invite, &login, &password, &actor, now_ms).await? {
+        Joined::Account(account) => let_in(&state, &headers, &account.user_id, &actor, "/").await,
         Joined::InviteIsOver => Ok(page(&state, &headers, StatusCode::GONE, Door::InviteIsOver)),
         Joined::LoginIsTaken => {
             Ok(page(&state, &headers, StatusCode::CONFLICT, door(Some("is taken; choose another"), None)))

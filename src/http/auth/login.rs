@@ -6,6 +6,7 @@ use super::gate::person;
 use super::session_cookie;
 use crate::app::door::{Door, LoginDoor};
 use crate::domain::account::Account;
+use crate::domain::audit::Actor;
 use crate::http::error::ApiError;
 use crate::http::state::AppState;
 use crate::ledger::LedgerError;
@@ -68,11 +69,12 @@ pub async fn log_in(
     if let Err(wait_ms) = limits.admit(address, &name, state.clock.now_ms()) {
         return Ok(wait_page(&state, &headers, wait_ms, again(too_often(wait_ms))));
     }
-    match state.ledger.check_password(&name, &password).await {
+    let actor = Actor::nobody(address);
+    match state.ledger.check_password(&name, &password, &actor, state.clock.now_ms()).await {
         Ok(Some(account)) => {
             limits.forgive(&name);
             tracing::info!(user_id = account.user_id.0, "logged in");
-            let_in(&state, &headers, &account.user_id, next).await
+            let_in(&state, &headers, &account.user_id, &actor, next).await
         }
         Ok(None) => {
             tracing::warn!("a login was refused");
@@ -88,9 +90,10 @@ pub async fn log_in(
 }
 
 /// Ends the session.
-pub async fn log_out(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, ApiError> {
+pub async fn log_out(State(state): State<AppState>, peer: Peer, headers: HeaderMap) -> Result<Response, ApiError> {
     if let Some(token) = session_cookie::read(&headers, &state.access) {
-        state.ledger.end_session(&token).await?;
+        let actor = Actor::nobody(client_address(peer, &headers, &state.access));
+        state.ledger.end_session(&token, &actor, state.clock.now_ms()).await?;
     }
     let mut response = see_other("/login");
     if let Some(cookie) = session_cookie::forget(&headers, &state.access) {

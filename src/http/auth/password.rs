@@ -3,6 +3,7 @@
 
 use super::{Principal, session_cookie};
 use crate::domain::account::NewPassword;
+use crate::domain::audit::Actor;
 use crate::http::state::AppState;
 use crate::ledger::LedgerError;
 use axum::http::HeaderMap;
@@ -47,14 +48,19 @@ impl NotConfirmed {
 pub async fn change_password(
     state: &AppState,
     principal: &Principal,
+    actor: &Actor,
     current: &str,
     typed: [&str; 2],
 ) -> Result<(), NotChanged> {
     let password = chosen_password(typed).map_err(NotChanged::Password)?;
     if let Some(login) = principal.login() {
-        check_own(state, login, current).await.map_err(NotChanged::Current)?;
+        check_own(state, login, actor, current).await.map_err(NotChanged::Current)?;
     }
-    state.ledger.set_password(&principal.user_id(), &password).await.map_err(NotChanged::Ledger)?;
+    state
+        .ledger
+        .set_password(&principal.user_id(), &password, actor, state.clock.now_ms())
+        .await
+        .map_err(NotChanged::Ledger)?;
     Ok(())
 }
 
@@ -63,12 +69,13 @@ pub async fn change_password(
 pub async fn confirm(
     state: &AppState,
     principal: &Principal,
+    actor: &Actor,
     headers: &HeaderMap,
     typed: &str,
 ) -> Result<(), NotConfirmed> {
     let Some(login) = principal.login() else { return Ok(()) };
     if !typed.is_empty() {
-        return check_own(state, login, typed).await;
+        return check_own(state, login, actor, typed).await;
     }
     let Some(token) = session_cookie::read(headers, &state.access) else { return Err(NotConfirmed::Missing) };
     let is_fresh = state.ledger.is_fresh_session(&token, state.clock.now_ms()).await;
@@ -82,10 +89,10 @@ pub(super) fn chosen_password([first, second]: [&str; 2]) -> Result<NewPassword,
 }
 
 /// Guessing here is guessing at the login, and has to wait as long.
-async fn check_own(state: &AppState, login: &str, password: &str) -> Result<(), NotConfirmed> {
-    let limits = &state.access.limits;
-    limits.admit_name(login, state.clock.now_ms()).map_err(NotConfirmed::TooOften)?;
-    match state.ledger.check_password(login, password).await {
+async fn check_own(state: &AppState, login: &str, actor: &Actor, password: &str) -> Result<(), NotConfirmed> {
+    let (limits, now_ms) = (&state.access.limits, state.clock.now_ms());
+    limits.admit_name(login, now_ms).map_err(NotConfirmed::TooOften)?;
+    match state.ledger.check_password(login, password, actor, now_ms).await {
         Ok(Some(_)) => {
             limits.forgive(login);
             Ok(())

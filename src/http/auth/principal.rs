@@ -1,11 +1,14 @@
-//! Who acts. Worked out once for each request, by the gate, and handed to whatever answers it.
+//! Who acts. Worked out once for each request, by the gate, and handed to whatever answers it; with the address that the request
+//! comes from, to whatever changes something.
 
 use crate::domain::account::Account;
 use crate::domain::api_key::ApiKey;
+use crate::domain::audit::Actor;
 use crate::domain::usage::{Scope, UserId};
 use crate::http::error::ApiError;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use std::net::IpAddr;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {
@@ -30,6 +33,15 @@ impl Principal {
     /// What they may ask about: their own.
     pub fn scope(&self) -> Scope {
         Scope::User(self.user_id())
+    }
+
+    /// Who acts, for whatever changes something.
+    pub fn actor(&self, from: Option<IpAddr>) -> Actor {
+        match self {
+            Self::LocalOwner => Actor::local_owner(from),
+            Self::Account(account) => Actor::account(&account.user_id, from),
+            Self::Key(key) => Actor::key(&key.user_id, &key.id, from),
+        }
     }
 
     /// The key that they show, if any.
@@ -62,7 +74,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Principal {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        let found = parts.extensions.get::<Self>().cloned();
-        found.ok_or_else(|| ApiError::internal("a route that needs to know who acts has no gate"))
+        left_by_the_gate(parts)
     }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Actor {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        left_by_the_gate(parts)
+    }
+}
+
+fn left_by_the_gate<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<T, ApiError> {
+    let found = parts.extensions.get::<T>().cloned();
+    found.ok_or_else(|| ApiError::internal("a route that needs to know who acts has no gate"))
 }

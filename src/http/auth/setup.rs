@@ -5,6 +5,7 @@ use super::Principal;
 use super::form::{Peer, Sent, client_address, fields, let_in, page, wait_page};
 use super::password::chosen_password;
 use crate::app::door::{Door, SetupDoor};
+use crate::domain::audit::Actor;
 use crate::http::error::ApiError;
 use crate::http::state::AppState;
 use crate::ledger::token::Token;
@@ -113,12 +114,14 @@ pub async fn set_up(
     }
     let Some(link) = state.access.setup.take(&token, now_ms) else { return Ok(over(&state, &headers)) };
     let owner = Principal::LocalOwner.user_id();
-    if let Err(error) = state.ledger.set_password(&owner, &password).await {
+    // Whoever has the link is the owner.
+    let actor = Actor::account(&owner, address);
+    if let Err(error) = state.ledger.set_password(&owner, &password, &actor, now_ms).await {
         state.access.setup.put_back(link);
         return Err(error.into());
     }
     tracing::info!("the owner's password was set through the set-up link");
-    let_in(&state, &headers, &owner, "/").await
+    let_in(&state, &headers, &owner, &actor, "/").await
 }
 
 fn over(state: &AppState, headers: &HeaderMap) -> Response {

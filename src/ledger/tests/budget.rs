@@ -23,13 +23,13 @@ fn named(id: &str, scope: BudgetScope, model: Option<&str>) -> NamedBudget {
 
 on_both!(budgets_come_back_as_they_were_set, |ledger| {
     let team = named("a", BudgetScope::Project("shop".into()), Some("sonnet"));
-    ledger.save_named_budget(&team, &PriceBook::builtin(), NOON_MS).await.unwrap();
+    ledger.save_named_budget(&team, &PriceBook::builtin(), &Actor::command_line(), NOON_MS).await.unwrap();
     let budgets = ledger.budgets(&alice()).await.unwrap();
     assert_eq!(budgets.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["default", "a"]);
     assert_eq!(budgets[1], team);
     assert_eq!(ledger.blocking_budgets().await.unwrap(), std::slice::from_ref(&team));
-    assert!(ledger.delete_budget(&alice(), "a").await.unwrap());
-    assert!(!ledger.delete_budget(&alice(), "a").await.unwrap());
+    assert!(ledger.delete_budget(&alice(), "a", &Actor::command_line(), NOON_MS).await.unwrap());
+    assert!(!ledger.delete_budget(&alice(), "a", &Actor::command_line(), NOON_MS).await.unwrap());
 });
 
 on_both!(a_budget_counts_what_its_scope_names, |ledger| {
@@ -84,20 +84,25 @@ on_both!(the_days_of_a_budget_are_those_of_its_zone, |ledger| {
 });
 
 on_both!(a_budget_that_no_call_can_reach_is_refused, |ledger| {
-    let made = ledger.create_key(&alice(), "laptop", &[KeyScope::Proxy], NOON_MS).await.unwrap();
+    let made =
+        ledger.create_key(&alice(), "laptop", &[KeyScope::Proxy], &Actor::command_line(), NOON_MS).await.unwrap();
     let of_key = named("a", BudgetScope::ApiKey(made.key.id.clone()), None);
-    ledger.save_named_budget(&of_key, &PriceBook::builtin(), NOON_MS).await.unwrap();
-    ledger.revoke_key(&alice(), &made.key.id, NOON_MS).await.unwrap();
-    let refused = ledger.save_named_budget(&of_key, &PriceBook::builtin(), NOON_MS).await.unwrap_err();
+    ledger.save_named_budget(&of_key, &PriceBook::builtin(), &Actor::command_line(), NOON_MS).await.unwrap();
+    ledger.revoke_key(&alice(), &made.key.id, &Actor::command_line(), NOON_MS).await.unwrap();
+    let refused =
+        ledger.save_named_budget(&of_key, &PriceBook::builtin(), &Actor::command_line(), NOON_MS).await.unwrap_err();
     assert_eq!(refused.to_string(), "scopeId: is a revoked key: no call can reach this budget");
     let unknown = named("b", BudgetScope::ApiKey("nobody".into()), None);
-    assert!(ledger.save_named_budget(&unknown, &PriceBook::builtin(), NOON_MS).await.is_err());
+    assert!(ledger.save_named_budget(&unknown, &PriceBook::builtin(), &Actor::command_line(), NOON_MS).await.is_err());
 });
 
 on_both!(a_budget_of_a_model_that_nobody_knows_is_refused, |ledger| {
     let save = async |model: &str| {
         let budget = named("a", BudgetScope::User, Some(model));
-        ledger.save_named_budget(&budget, &PriceBook::builtin(), NOON_MS).await.map_err(|error| error.to_string())
+        ledger
+            .save_named_budget(&budget, &PriceBook::builtin(), &Actor::command_line(), NOON_MS)
+            .await
+            .map_err(|error| error.to_string())
     };
     let reason = "model: is in no price card and in no recorded call: no call can reach this budget";
     assert_eq!(save("acme-llm-9").await, Err(reason.into()));
@@ -113,7 +118,8 @@ on_both!(a_budget_of_a_model_that_nobody_knows_is_refused, |ledger| {
 on_both!(only_an_owner_or_an_admin_limits_everyone, |ledger| {
     let of_alice = named("a", BudgetScope::Everyone, None);
     let of_owner = NamedBudget { user_id: UserId::owner(), ..of_alice.clone() };
-    let refused = ledger.save_named_budget(&of_alice, &PriceBook::builtin(), NOON_MS).await.unwrap_err();
+    let refused =
+        ledger.save_named_budget(&of_alice, &PriceBook::builtin(), &Actor::command_line(), NOON_MS).await.unwrap_err();
     assert_eq!(refused.to_string(), "scope: everyone's calls are limited by an owner or an admin");
-    ledger.save_named_budget(&of_owner, &PriceBook::builtin(), NOON_MS).await.unwrap();
+    ledger.save_named_budget(&of_owner, &PriceBook::builtin(), &Actor::command_line(), NOON_MS).await.unwrap();
 });

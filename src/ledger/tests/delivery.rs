@@ -67,22 +67,30 @@ on_both!(a_channel_comes_back_as_it_was_saved, |ledger| {
         digest: Digest::Weekly,
         ..channel(alice(), "c2")
     };
-    ledger.save_channel(&hook).await.unwrap();
-    ledger.save_channel(&quiet).await.unwrap();
+    ledger.save_channel(&hook, &Actor::command_line(), NOON_MS).await.unwrap();
+    ledger.save_channel(&quiet, &Actor::command_line(), NOON_MS).await.unwrap();
     assert_eq!(ledger.channels(&alice()).await.unwrap(), [hook.clone(), quiet]);
     assert_eq!(ledger.channels(&UserId("bob".into())).await.unwrap(), [], "invariant 6");
     assert_eq!(ledger.channel(&UserId("bob".into()), "c1").await.unwrap(), None);
     let renamed = Channel { name: "Other".into(), ..hook };
-    ledger.save_channel(&renamed).await.unwrap();
+    ledger.save_channel(&renamed, &Actor::command_line(), NOON_MS).await.unwrap();
     assert_eq!(ledger.channel(&alice(), "c1").await.unwrap(), Some(renamed.clone()));
-    let nameless = ledger.save_channel(&Channel { name: String::new(), ..renamed }).await;
+    let nameless =
+        ledger.save_channel(&Channel { name: String::new(), ..renamed }, &Actor::command_line(), NOON_MS).await;
     assert!(matches!(nameless, Err(LedgerError::Query(_))), "{nameless:?}");
 });
 
 on_both!(a_message_goes_to_the_channels_that_take_it, |ledger| {
-    ledger.save_channel(&channel(alice(), "c1")).await.unwrap();
-    ledger.save_channel(&Channel { min_level: AlertLevel::Critical, ..channel(alice(), "c2") }).await.unwrap();
-    ledger.save_channel(&channel(UserId("bob".into()), "c3")).await.unwrap();
+    ledger.save_channel(&channel(alice(), "c1"), &Actor::command_line(), NOON_MS).await.unwrap();
+    ledger
+        .save_channel(
+            &Channel { min_level: AlertLevel::Critical, ..channel(alice(), "c2") },
+            &Actor::command_line(),
+            NOON_MS,
+        )
+        .await
+        .unwrap();
+    ledger.save_channel(&channel(UserId("bob".into()), "c3"), &Actor::command_line(), NOON_MS).await.unwrap();
     assert_eq!(ledger.enqueue(&alice(), &notification(AlertLevel::Warning), NOON_MS).await.unwrap(), 1);
     let due = ledger.take_due(NOON_MS, 10).await.unwrap();
     assert_eq!(due.len(), 1);
@@ -92,7 +100,7 @@ on_both!(a_message_goes_to_the_channels_that_take_it, |ledger| {
 });
 
 on_both!(a_message_is_there_with_what_it_tells_or_not_at_all, |ledger| {
-    ledger.save_channel(&channel(alice(), "c1")).await.unwrap();
+    ledger.save_channel(&channel(alice(), "c1"), &Actor::command_line(), NOON_MS).await.unwrap();
     let mut tx = ledger.db.begin().await.unwrap();
     assert_eq!(enqueue_in(&mut tx, &alice(), &notification(AlertLevel::Info), NOON_MS).await.unwrap(), 1);
     drop(tx);
@@ -104,7 +112,7 @@ on_both!(a_message_is_there_with_what_it_tells_or_not_at_all, |ledger| {
 });
 
 on_both!(who_takes_a_delivery_has_it_alone_until_the_lease_runs_out, |ledger| {
-    ledger.save_channel(&channel(alice(), "c1")).await.unwrap();
+    ledger.save_channel(&channel(alice(), "c1"), &Actor::command_line(), NOON_MS).await.unwrap();
     ledger.enqueue(&alice(), &notification(AlertLevel::Info), NOON_MS).await.unwrap();
     assert_eq!(ledger.take_due(NOON_MS - 1, 10).await.unwrap().len(), 0);
     let first = ledger.take_due(NOON_MS, 10).await.unwrap().remove(0);
@@ -121,7 +129,7 @@ on_both!(who_takes_a_delivery_has_it_alone_until_the_lease_runs_out, |ledger| {
 });
 
 on_both!(two_who_take_at_once_get_different_deliveries, |ledger| {
-    ledger.save_channel(&channel(alice(), "c1")).await.unwrap();
+    ledger.save_channel(&channel(alice(), "c1"), &Actor::command_line(), NOON_MS).await.unwrap();
     for _ in 0..20 {
         ledger.enqueue(&alice(), &notification(AlertLevel::Info), NOON_MS).await.unwrap();
     }
@@ -134,7 +142,7 @@ on_both!(two_who_take_at_once_get_different_deliveries, |ledger| {
 });
 
 on_both!(a_failed_delivery_keeps_what_the_receiver_said_and_comes_again, |ledger| {
-    ledger.save_channel(&channel(alice(), "c1")).await.unwrap();
+    ledger.save_channel(&channel(alice(), "c1"), &Actor::command_line(), NOON_MS).await.unwrap();
     ledger.enqueue(&alice(), &notification(AlertLevel::Info), NOON_MS).await.unwrap();
     let due = ledger.take_due(NOON_MS, 10).await.unwrap().remove(0);
     ledger.record_outcome(&due.delivery, &failed(NOON_MS + 5_000)).await.unwrap();
@@ -150,7 +158,7 @@ on_both!(a_failed_delivery_keeps_what_the_receiver_said_and_comes_again, |ledger
 });
 
 on_both!(an_attempt_that_never_ends_is_not_begun_for_ever, |ledger| {
-    ledger.save_channel(&channel(alice(), "c1")).await.unwrap();
+    ledger.save_channel(&channel(alice(), "c1"), &Actor::command_line(), NOON_MS).await.unwrap();
     ledger.enqueue(&alice(), &notification(AlertLevel::Info), NOON_MS).await.unwrap();
     let mut begun = 0;
     for hour in 0..20 {
@@ -161,14 +169,14 @@ on_both!(an_attempt_that_never_ends_is_not_begun_for_ever, |ledger| {
 });
 
 on_both!(what_was_given_up_can_be_sent_again_by_its_owner, |ledger| {
-    ledger.save_channel(&channel(alice(), "c1")).await.unwrap();
+    ledger.save_channel(&channel(alice(), "c1"), &Actor::command_line(), NOON_MS).await.unwrap();
     ledger.enqueue(&alice(), &notification(AlertLevel::Info), NOON_MS).await.unwrap();
-    assert!(ledger.disable_channel(&alice(), "c1", "gone", NOON_MS).await.unwrap());
+    assert!(ledger.disable_channel(&alice(), "c1", "gone", &Actor::command_line(), NOON_MS).await.unwrap());
     let given_up = only_delivery(&ledger).await;
     assert_eq!(given_up.state, DeliveryState::Dead);
     assert!(!ledger.send_again(&alice(), &given_up.id, NOON_MS).await.unwrap(), "its channel is disabled");
     assert_eq!(ledger.enqueue(&alice(), &notification(AlertLevel::Info), NOON_MS).await.unwrap(), 0);
-    ledger.save_channel(&channel(alice(), "c1")).await.unwrap();
+    ledger.save_channel(&channel(alice(), "c1"), &Actor::command_line(), NOON_MS).await.unwrap();
     assert!(!ledger.send_again(&UserId("bob".into()), &given_up.id, NOON_MS).await.unwrap());
     assert!(ledger.send_again(&alice(), &given_up.id, NOON_MS + HOUR_MS).await.unwrap());
     let due = ledger.take_due(NOON_MS + HOUR_MS, 10).await.unwrap();
@@ -177,7 +185,10 @@ on_both!(what_was_given_up_can_be_sent_again_by_its_owner, |ledger| {
 });
 
 on_both!(a_digest_is_one_message_of_all_that_waited, |ledger| {
-    ledger.save_channel(&Channel { digest: Digest::Daily, ..channel(alice(), "c1") }).await.unwrap();
+    ledger
+        .save_channel(&Channel { digest: Digest::Daily, ..channel(alice(), "c1") }, &Actor::command_line(), NOON_MS)
+        .await
+        .unwrap();
     for level in [AlertLevel::Info, AlertLevel::Warning, AlertLevel::Critical] {
         ledger.enqueue(&alice(), &notification(level), NOON_MS).await.unwrap();
     }
@@ -198,8 +209,8 @@ on_both!(a_digest_is_one_message_of_all_that_waited, |ledger| {
 
 on_both!(a_digest_tells_what_was_spent_also_without_an_alert, |ledger| {
     let weekly = Channel { digest: Digest::Weekly, min_level: AlertLevel::Critical, ..channel(alice(), "c1") };
-    ledger.save_channel(&weekly).await.unwrap();
-    ledger.save_channel(&channel(alice(), "c2")).await.unwrap();
+    ledger.save_channel(&weekly, &Actor::command_line(), NOON_MS).await.unwrap();
+    ledger.save_channel(&channel(alice(), "c2"), &Actor::command_line(), NOON_MS).await.unwrap();
     let monday = NOON_MS + 6 * DAY_MS - 4 * HOUR_MS;
     // Two in the week, one in the week before it, one on the day of the digest, one of somebody else.
     let mut opus = event(alice(), "a", NOON_MS + DAY_MS);
@@ -234,16 +245,16 @@ on_both!(a_digest_tells_what_was_spent_also_without_an_alert, |ledger| {
 });
 
 on_both!(a_deleted_channel_takes_its_secrets_and_deliveries_along, |ledger| {
-    ledger.save_channel(&channel(alice(), "c1")).await.unwrap();
+    ledger.save_channel(&channel(alice(), "c1"), &Actor::command_line(), NOON_MS).await.unwrap();
     ledger.enqueue(&alice(), &notification(AlertLevel::Info), NOON_MS).await.unwrap();
-    assert!(!ledger.delete_channel(&UserId("bob".into()), "c1").await.unwrap());
-    assert!(ledger.delete_channel(&alice(), "c1").await.unwrap());
+    assert!(!ledger.delete_channel(&UserId("bob".into()), "c1", &Actor::command_line(), NOON_MS).await.unwrap());
+    assert!(ledger.delete_channel(&alice(), "c1", &Actor::command_line(), NOON_MS).await.unwrap());
     assert_eq!(ledger.channels(&alice()).await.unwrap(), []);
     assert_eq!(ledger.next_delivery_at_ms().await.unwrap(), None);
 });
 
 on_both!(what_is_over_is_forgotten_and_what_waits_is_not, |ledger| {
-    ledger.save_channel(&channel(alice(), "c1")).await.unwrap();
+    ledger.save_channel(&channel(alice(), "c1"), &Actor::command_line(), NOON_MS).await.unwrap();
     for _ in 0..2 {
         ledger.enqueue(&alice(), &notification(AlertLevel::Info), NOON_MS).await.unwrap();
     }

@@ -7,7 +7,10 @@ const SECOND_MS: i64 = 1_000;
 
 on_both!(a_key_is_shown_once_and_recognised_ever_after, |ledger| {
     assert!(!ledger.has_keys(NOON_MS).await.unwrap());
-    let created = ledger.create_key(&alice(), "laptop", &[KeyScope::Proxy, KeyScope::Ingest], NOON_MS).await.unwrap();
+    let created = ledger
+        .create_key(&alice(), "laptop", &[KeyScope::Proxy, KeyScope::Ingest], &Actor::command_line(), NOON_MS)
+        .await
+        .unwrap();
     assert!(ledger.has_keys(NOON_MS).await.unwrap());
     let text = KeyText::parse(created.text.reveal()).unwrap();
     let found = ledger.authenticate(&text, NOON_MS).await.unwrap().unwrap();
@@ -23,14 +26,18 @@ on_both!(a_key_is_shown_once_and_recognised_ever_after, |ledger| {
 
 // Row 25: a disabled key of a peer worked until its cache forgot it.
 on_both!(a_revoked_key_works_no_longer_at_once, |ledger| {
-    let created = ledger.create_key(&alice(), "laptop", &[KeyScope::Proxy], NOON_MS).await.unwrap();
+    let created =
+        ledger.create_key(&alice(), "laptop", &[KeyScope::Proxy], &Actor::command_line(), NOON_MS).await.unwrap();
     assert!(ledger.authenticate(&created.text, NOON_MS).await.unwrap().is_some());
-    assert!(!ledger.revoke_key(&UserId("bob".into()), &created.key.id, NOON_MS).await.unwrap());
+    assert!(!ledger.revoke_key(&UserId("bob".into()), &created.key.id, &Actor::command_line(), NOON_MS).await.unwrap());
     assert!(ledger.authenticate(&created.text, NOON_MS).await.unwrap().is_some());
-    assert!(ledger.revoke_key(&alice(), &created.key.id, NOON_MS).await.unwrap());
+    assert!(ledger.revoke_key(&alice(), &created.key.id, &Actor::command_line(), NOON_MS).await.unwrap());
     assert_eq!(ledger.authenticate(&created.text, NOON_MS).await.unwrap(), None);
     assert!(!ledger.has_keys(NOON_MS).await.unwrap());
-    assert!(!ledger.revoke_key(&alice(), &created.key.id, NOON_MS).await.unwrap(), "it was revoked before");
+    assert!(
+        !ledger.revoke_key(&alice(), &created.key.id, &Actor::command_line(), NOON_MS).await.unwrap(),
+        "it was revoked before"
+    );
     assert_eq!(ledger.keys(&alice()).await.unwrap()[0].revoked_at_ms, Some(NOON_MS));
 });
 
@@ -39,9 +46,10 @@ async fn a_key_that_another_process_revoked_works_no_longer_after_a_second() {
     let folder = tempfile::tempdir().unwrap();
     let server = open_sqlite(folder.path()).await;
     let command = open_sqlite(folder.path()).await;
-    let created = command.create_key(&alice(), "laptop", &[KeyScope::Proxy], NOON_MS).await.unwrap();
+    let created =
+        command.create_key(&alice(), "laptop", &[KeyScope::Proxy], &Actor::command_line(), NOON_MS).await.unwrap();
     assert!(server.authenticate(&created.text, NOON_MS).await.unwrap().is_some());
-    command.revoke_key(&alice(), &created.key.id, NOON_MS).await.unwrap();
+    command.revoke_key(&alice(), &created.key.id, &Actor::command_line(), NOON_MS).await.unwrap();
     assert_eq!(server.authenticate(&created.text, NOON_MS + SECOND_MS).await.unwrap(), None);
     // A clock that was set back makes nobody believe longer.
     assert_eq!(server.authenticate(&created.text, NOON_MS - 60 * SECOND_MS).await.unwrap(), None);
@@ -51,8 +59,10 @@ async fn a_key_that_another_process_revoked_works_no_longer_after_a_second() {
 async fn a_known_key_still_works_while_the_database_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open_sqlite(folder.path()).await;
-    let known = ledger.create_key(&alice(), "laptop", &[KeyScope::Proxy], NOON_MS).await.unwrap();
-    let unknown = ledger.create_key(&alice(), "phone", &[KeyScope::Proxy], NOON_MS).await.unwrap();
+    let known =
+        ledger.create_key(&alice(), "laptop", &[KeyScope::Proxy], &Actor::command_line(), NOON_MS).await.unwrap();
+    let unknown =
+        ledger.create_key(&alice(), "phone", &[KeyScope::Proxy], &Actor::command_line(), NOON_MS).await.unwrap();
     ledger.authenticate(&known.text, NOON_MS).await.unwrap();
     ledger.close().await;
     assert!(ledger.authenticate(&known.text, NOON_MS + HOUR_MS).await.unwrap().is_some());
@@ -64,7 +74,8 @@ async fn a_known_key_still_works_while_the_database_does_not() {
 async fn no_near_prefix_is_taken_for_the_key() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open_sqlite(folder.path()).await;
-    let created = ledger.create_key(&alice(), "laptop", &[KeyScope::Proxy], NOON_MS).await.unwrap();
+    let created =
+        ledger.create_key(&alice(), "laptop", &[KeyScope::Proxy], &Actor::command_line(), NOON_MS).await.unwrap();
     ledger.authenticate(&created.text, NOON_MS).await.unwrap();
     let text = created.text.reveal();
     let mut tried = 0;
@@ -94,7 +105,8 @@ async fn no_near_prefix_is_taken_for_the_key() {
 async fn the_last_use_is_noted_to_the_minute() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open_sqlite(folder.path()).await;
-    let created = ledger.create_key(&alice(), "laptop", &[KeyScope::Proxy], NOON_MS).await.unwrap();
+    let created =
+        ledger.create_key(&alice(), "laptop", &[KeyScope::Proxy], &Actor::command_line(), NOON_MS).await.unwrap();
     for at_ms in [NOON_MS, NOON_MS + 2 * SECOND_MS, NOON_MS + 61 * SECOND_MS] {
         ledger.authenticate(&created.text, at_ms).await.unwrap();
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;

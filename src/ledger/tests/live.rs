@@ -21,7 +21,7 @@ on_both!(a_version_grows_with_its_own_users_numbers, |ledger| {
     assert!(!of_alice.has_changed().unwrap(), "a duplicate moves nothing");
     assert!(!of_everyone.has_changed().unwrap());
     let budget = ledger.budget(&alice()).await.unwrap();
-    ledger.save_budget(&alice(), &budget, NOON_MS).await.unwrap();
+    ledger.save_budget(&alice(), &budget, &Actor::command_line(), NOON_MS).await.unwrap();
     assert!(of_alice.has_changed().unwrap());
     of_bob.mark_unchanged();
 });
@@ -41,7 +41,7 @@ on_both!(what_another_process_moves_is_told_within_two_seconds, |ledger| {
     assert!(timeout(within, of_everyone.changed()).await.is_ok());
 
     let budget = other.budget(&alice()).await.unwrap();
-    other.save_budget(&alice(), &budget, NOON_MS).await.unwrap();
+    other.save_budget(&alice(), &budget, &Actor::command_line(), NOON_MS).await.unwrap();
     timeout(within, of_alice.changed()).await.expect("a budget is told").unwrap();
     assert_eq!(*of_alice.borrow_and_update(), first + 2);
     other.remove_source(&alice(), Source::Api).await.unwrap();

@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::query::{Range, UsageQuery};
 use crate::domain::report::UsageReport;
+use crate::ledger::{LedgerSizes, keep_from_ms};
 
 const TODAY_MS: i64 = NOON_MS + 20 * DAY_MS;
 
@@ -80,3 +81,17 @@ on_both!(doctor_sees_an_event_that_is_missing_behind_the_line, |ledger| {
     tx.commit().await.unwrap();
     assert_eq!(ledger.verify_rollups().await.unwrap().differing_quarters, 1);
 });
+
+#[test]
+fn a_clock_that_is_years_ahead_removes_nothing() {
+    let now_ms = 1_795_512_600_000;
+    let sizes = LedgerSizes { newest_event_at_ms: Some(now_ms - DAY_MS), ..LedgerSizes::default() };
+    let line = Some(now_ms - 91 * DAY_MS);
+    assert_eq!(keep_from_ms(&sizes, now_ms, 90), line);
+    assert_eq!(keep_from_ms(&sizes, now_ms + 3_650 * DAY_MS, 90), line);
+    // A client's clock that is ahead does not count either.
+    let ahead = LedgerSizes { newest_event_at_ms: Some(now_ms + 999 * DAY_MS), ..LedgerSizes::default() };
+    assert_eq!(keep_from_ms(&ahead, now_ms, 90), Some(now_ms - 90 * DAY_MS));
+    assert_eq!(keep_from_ms(&sizes, now_ms, 0), None);
+    assert_eq!(keep_from_ms(&LedgerSizes::default(), now_ms, 90), None);
+}

@@ -47,8 +47,12 @@ impl Source {
         events.push(event(UserId("bob".into()), "req_0", NOON_MS));
         ledger.apply(events).await.unwrap();
         let budget = Budget { monthly_limit: NanoUsd(77_000_000_000), ..Budget::default_in(&berlin()) };
-        ledger.save_budget(&alice(), &budget, NOON_MS).await.unwrap();
-        let key = ledger.create_key(&alice(), "laptop", &[KeyScope::Proxy], NOON_MS).await.unwrap().text;
+        ledger.save_budget(&alice(), &budget, &Actor::command_line(), NOON_MS).await.unwrap();
+        let key = ledger
+            .create_key(&alice(), "laptop", &[KeyScope::Proxy], &Actor::command_line(), NOON_MS)
+            .await
+            .unwrap()
+            .text;
         Self { told: told_by(&ledger).await, ledger, key, _folder: folder }
     }
 

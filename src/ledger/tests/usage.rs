@@ -73,7 +73,7 @@ on_both!(the_budget_counts_its_own_month, |ledger| {
     fill(&ledger).await;
     // Ten noons of March and the late call: eleven cents of a 14-cent budget, 78.57 %: cut, not rounded, so that no threshold shows before it is crossed.
     let budget = Budget::parse(14, [50, 75, 90], "Europe/Berlin").unwrap();
-    ledger.save_budget(&alice(), &budget, NOON_MS).await.unwrap();
+    ledger.save_budget(&alice(), &budget, &Actor::command_line(), NOON_MS).await.unwrap();
     assert_eq!(ledger.budget(&alice()).await.unwrap(), budget);
     let status = ledger.budget_status(&alice(), NOON_MS).await.unwrap();
     assert_eq!((status.spent, status.limit, status.remaining, status.percent_used), (11, 14, 3, 78.5));

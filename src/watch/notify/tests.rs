@@ -43,7 +43,7 @@ impl House {
 
     /// One message for a channel with this target.
     async fn enqueue(&self, target: Target) {
-        self.ledger.save_channel(&channel(target)).await.unwrap();
+        self.ledger.save_channel(&channel(target), &Actor::command_line(), NOON_MS).await.unwrap();
         assert_eq!(self.ledger.enqueue(&UserId::owner(), &over_budget(), NOON_MS).await.unwrap(), 1);
     }
 
@@ -294,7 +294,15 @@ async fn what_could_not_be_sent_in_the_evening_does_not_come_at_night() {
     let house = House::open().await;
     let receiver = Receiver::start(vec![Reply::status(500)]).await;
     let quiet_hours = Some(QuietHours::parse("12:00", "18:00").unwrap());
-    house.ledger.save_channel(&Channel { quiet_hours, ..channel(webhook_to(receiver.url("/"))) }).await.unwrap();
+    house
+        .ledger
+        .save_channel(
+            &Channel { quiet_hours, ..channel(webhook_to(receiver.url("/"))) },
+            &Actor::command_line(),
+            NOON_MS,
+        )
+        .await
+        .unwrap();
     house.ledger.enqueue(&UserId::owner(), &over_budget(), NOON_MS - 1).await.unwrap();
     assert_eq!(house.deliver_at(NOON_MS - 1).await, 1);
     assert_eq!(house.delivery().await.next_attempt_at_ms, NOON_MS + 6 * HOUR_MS);
