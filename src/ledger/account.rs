@@ -1,6 +1,7 @@
 //! Accounts and their passwords. Whatever takes access away ends the account's sessions in the same transaction.
 
 use super::db::{Tx, with_reader, with_tx};
+use super::erasure::give_up_erasure;
 use super::password::StoredPassword;
 use super::{Ledger, LedgerError};
 use crate::domain::account::{Account, NewPassword, Role};
@@ -83,7 +84,8 @@ impl Ledger {
     }
 
     /// Shuts an account out from `disabled_at_ms` on, or lets it in again, and ends its sessions. Its keys are refused
-    /// meanwhile. The owner cannot be shut out. Says whether it could.
+    /// meanwhile. The owner cannot be shut out. An erasure that was broken off is given up by letting in. Says whether it
+    /// could.
     pub async fn set_disabled(&self, user: &UserId, disabled_at_ms: Option<i64>) -> Result<bool, LedgerError> {
         if *user == UserId::owner() {
             return Ok(false);
@@ -97,6 +99,9 @@ impl Ledger {
                 .await?
                 .rows_affected()
         });
+        if disabled_at_ms.is_none() {
+            give_up_erasure(&mut tx, user).await?;
+        }
         end_sessions(&mut tx, user).await?;
         tx.commit().await?;
         self.forget_keys_of(user);
