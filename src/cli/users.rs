@@ -32,7 +32,12 @@ pub enum UsersCommand {
     /// Make somebody an admin or a member.
     Role { login: String, role: Role },
     /// Take an account away for good and end its keys. Its usage stays, under an id that names nobody.
-    Delete { login: String },
+    Delete {
+        login: String,
+        /// Take its usage away too: every call of theirs, out of everyone's figures as well. Backups made before keep it.
+        #[arg(long)]
+        erase_usage: bool,
+    },
 }
 
 pub async fn run(command: UsersCommand, config: &Config) -> Result<(), CommandError> {
@@ -62,7 +67,13 @@ async fn carry_out(command: UsersCommand, ledger: &Ledger, config: &Config) -> R
             let is_set = ledger.set_role(&found(ledger, &login).await?, role).await?;
             is_set.then(|| format!("{login} is {} now.", shown_role(role)))
         }
-        UsersCommand::Delete { login } => {
+        UsersCommand::Delete { login, erase_usage: true } => {
+            let erased = ledger.erase_account(&found(ledger, &login).await?, now_ms).await?;
+            erased.map(|calls| {
+                format!("{login} is gone, and all usage of theirs ({calls} events), out of everyone's figures too. Backups made before keep it.")
+            })
+        }
+        UsersCommand::Delete { login, erase_usage: false } => {
             let user = found(ledger, &login).await?;
             let is_deleted = ledger.delete_account(&user, now_ms).await?;
             is_deleted.then(|| format!("{login} is gone. The usage stays under {}.", user.0))

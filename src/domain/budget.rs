@@ -177,7 +177,8 @@ pub fn status(
 /// Every threshold that the spend has reached, the worst first.
 pub fn crossed_alerts(status: &BudgetStatus) -> Vec<BudgetAlert> {
     let falling = status.thresholds.iter().rev().enumerate();
-    let crossed = falling.filter(|(_, threshold)| is_crossed(status.spent_nano_usd, status.limit_nano_usd, **threshold));
+    let crossed =
+        falling.filter(|(_, threshold)| is_crossed(status.spent_nano_usd, status.limit_nano_usd, **threshold));
     crossed
         .map(|(above, threshold)| BudgetAlert {
             level: level_below(above),
@@ -269,7 +270,13 @@ mod tests {
     const HALF_OF_JUNE_MS: i64 = 1_750_032_000_000;
 
     fn status_at(spent_cents: i64) -> BudgetStatus {
-        status(&named(&Budget::default_in(&Zone::UTC)), NanoUsd::from_cents(spent_cents).unwrap(), 0, HALF_OF_JUNE_MS, None)
+        status(
+            &named(&Budget::default_in(&Zone::UTC)),
+            NanoUsd::from_cents(spent_cents).unwrap(),
+            0,
+            HALF_OF_JUNE_MS,
+            None,
+        )
     }
 
     fn named(budget: &Budget) -> NamedBudget {
@@ -372,8 +379,9 @@ mod tests {
         let first: chrono::NaiveDate = "2025-06-01".parse().unwrap();
         let history: Vec<_> = first.iter_days().take(15).map(|day| (day, NanoUsd(5_000_000_000))).collect();
         let forecast = forecast(&history, "2025-06-16".parse().unwrap(), 0.0).unwrap();
-        let runs_out_on =
-            |budget: &Budget| status(&named(budget), forecast.spent_so_far, 0, HALF_OF_JUNE_MS, Some(&forecast)).runs_out_on;
+        let runs_out_on = |budget: &Budget| {
+            status(&named(budget), forecast.spent_so_far, 0, HALF_OF_JUNE_MS, Some(&forecast)).runs_out_on
+        };
         assert_eq!(runs_out_on(&Budget::default_in(&Zone::UTC)).as_deref(), Some("2025-06-20"));
         assert_eq!(runs_out_on(&Budget::parse(15_001, [50, 75, 90], "UTC").unwrap()), None, "$150 in all");
     }

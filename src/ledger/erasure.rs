@@ -190,12 +190,7 @@ async fn erase_usage(tx: &mut Tx, user: &UserId, day: Interval) -> Result<u64, L
         let of_user = "delete from usage_rollup where user_id = $1 and grain in (1, 2) and bucket_at_ms >= $2 \
                        and bucket_at_ms < $3";
         for statement in [TAKE_FROM_EVERYONE, of_user] {
-            sqlx::query(statement)
-                .bind(&user.0)
-                .bind(day.start_ms)
-                .bind(day.end_ms)
-                .execute(&mut *connection)
-                .await?;
+            sqlx::query(statement).bind(&user.0).bind(day.start_ms).bind(day.end_ms).execute(&mut *connection).await?;
         }
         sqlx::query(NOBODYS_ROWS).bind(day.start_ms).bind(day.end_ms).execute(&mut *connection).await?;
         events

@@ -129,11 +129,7 @@ impl Ledger {
         let figures: Vec<_> = days.values().map(figures_of).collect();
         let (today, earlier) = figures.split_last().map_or((DayFigures::default(), &[][..]), |(t, e)| (*t, e));
         let baseline = &earlier[earlier.len().saturating_sub(BASELINE_DAYS)..];
-        Ok(Standing {
-            anomalies: anomaly::detect(&today, baseline),
-            spent,
-            forecast,
-        })
+        Ok(Standing { anomalies: anomaly::detect(&today, baseline), spent, forecast })
     }
 
     /// Every day from the first with data (at most [`HISTORY_DAYS`] back) to today, without gaps.

@@ -1,7 +1,9 @@
 //! Who asks a server function.
 
 use super::error::{AppError, answer_with_status, refuse};
-use crate::http::auth::{Principal, password};
+use crate::domain::query::UsageQuery;
+use crate::domain::usage::Scope;
+use crate::http::auth::{Principal, ScopeError, password};
 use crate::http::state::AppState;
 use axum::http::request::Parts;
 use leptos::prelude::{expect_context, use_context};
@@ -21,6 +23,18 @@ pub fn principal() -> Result<Principal, AppError> {
 pub fn manager() -> Result<Principal, AppError> {
     let principal = principal()?;
     if principal.manages_server() { Ok(principal) } else { Err(refused(AppError::Forbidden)) }
+}
+
+/// Whose usage a question of who asks is about.
+///
+/// # Errors
+/// [`AppError::Forbidden`] for who may not ask about others; [`AppError::Invalid`] if there is no such user.
+pub async fn scope_of(query: &UsageQuery) -> Result<Scope, AppError> {
+    let state = expect_context::<AppState>();
+    principal()?.choose_scope(&query.whose, &state.ledger).await.map_err(|error| match error {
+        ScopeError::OwnOnly => refused(AppError::Forbidden),
+        ScopeError::Ledger(error) => refuse(error),
+    })
 }
 
 /// Makes certain that it is still who has logged in that acts, by what they typed as `your_password`. Nothing typed will do

@@ -4,9 +4,9 @@ use super::Params;
 use crate::domain::cost::CostParts;
 use crate::domain::money::NanoUsd;
 use crate::domain::period::{self, Zone};
-use crate::domain::query::UsageQuery;
+use crate::domain::query::{QueryError, UsageQuery};
 use crate::domain::tokens::TokenCounts;
-use crate::domain::usage::{PricingState, ServiceTerms, Source, UsageEvent};
+use crate::domain::usage::{PricingState, Scope, ServiceTerms, Source, UsageEvent, UserId};
 use crate::http::auth::Principal;
 use crate::http::error::ApiError;
 use crate::http::state::AppState;
@@ -101,12 +101,7 @@ fn query_of(params: &Params) -> Result<UsageQuery, QueryError> {
 }
 
 /// Without a range, all events.
-async fn filter(
-    state: &AppState,
-    scope: &Scope,
-    query: UsageQuery,
-    params: &Params,
-) -> Result<EventFilter, ApiError> {
+async fn filter(state: &AppState, scope: &Scope, query: UsageQuery, params: &Params) -> Result<EventFilter, ApiError> {
     let is_limited = ["range", "from", "to"].iter().any(|name| params.get(name).is_some());
     let (start_ms, end_ms) = if is_limited {
         // Like the report's: the zone that is named, or else the budget's.
