@@ -93,7 +93,7 @@ impl Ledger {
     }
 
     /// Says whether there is such an account.
-    async fn lock_out_for_good(&self, user: &UserId, now_ms: i64) -> Result<bool, LedgerError> {
+    pub(super) async fn lock_out_for_good(&self, user: &UserId, now_ms: i64) -> Result<bool, LedgerError> {
         let mut tx = self.db.begin().await?;
         queue_writers(&mut tx).await?;
         let found = with_tx!(&mut tx, |connection| {
@@ -121,7 +121,7 @@ impl Ledger {
     }
 
     /// The first day that has sums, of which single events may be gone already. None when no sum is left.
-    async fn erase_first_day(&self, user: &UserId) -> Result<Option<u64>, LedgerError> {
+    pub(super) async fn erase_first_day(&self, user: &UserId) -> Result<Option<u64>, LedgerError> {
         let mut tx = self.db.begin().await?;
         queue_writers(&mut tx).await?;
         let first: Option<i64> = with_tx!(&mut tx, |connection| {

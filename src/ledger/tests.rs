@@ -7,12 +7,14 @@ mod apply;
 mod backup;
 mod budget;
 mod delivery;
+mod erasure;
 mod key;
 mod live;
 mod retention;
 mod schema;
 mod upgrade;
 mod usage;
+mod whose;
 
 use crate::domain::cost::CostParts;
 use crate::domain::money::NanoUsd;
