@@ -48,7 +48,7 @@ pub fn Overview() -> impl IntoView {
 
     let follows_move = StoredValue::new(false);
     let followed = Memo::new(move |_| UsageQuery { time_zone: None, ..head_question.get() });
-    let is_connected = follow_moves(followed, move || {
+    let is_connected = follow_moves(followed.into(), move || {
         follows_move.set_value(true);
         answer.refetch();
         heat_map.refetch();

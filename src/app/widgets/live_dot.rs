@@ -12,7 +12,7 @@ mod stream;
 
 /// Runs `on_move` whenever the numbers that `question` is about have moved since the page showed them, in the browser. Gives
 /// whether the page is connected at the moment. Whose they are is all that counts of the question.
-pub fn follow_moves(question: Memo<UsageQuery>, on_move: impl Fn() + Send + Sync + 'static) -> Signal<bool> {
+pub fn follow_moves(question: Signal<UsageQuery>, on_move: impl Fn() + Send + Sync + 'static) -> Signal<bool> {
     let shown = Resource::new(
         move || question.get(),
         |question| async move { (question.clone(), get_live_version(question).await) },

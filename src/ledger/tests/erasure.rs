@@ -107,8 +107,11 @@ on_both!(who_is_erased_leaves_nothing_and_the_others_as_they_were, |ledger| {
     ledger.settle_events_before(NOON_MS + 5 * DAY_MS).await.unwrap();
     while ledger.remove_settled_events(100).await.unwrap() > 0 {}
     let before = rows_of(&ledger, &ann.user_id).await;
-    let untouched: Vec<&str> =
-        before.iter().filter(|(table, count)| *count == 0 && table != "erased_user").map(|(table, _)| table.as_str()).collect();
+    let untouched: Vec<&str> = before
+        .iter()
+        .filter(|(table, count)| *count == 0 && table != "erased_user")
+        .map(|(table, _)| table.as_str())
+        .collect();
     assert_eq!(untouched, [""; 0], "the test has something of everything");
     let others = [only(alice()), only(UserId("bob".into()))];
     let figures = [report(&ledger, &others[0]).await, report(&ledger, &others[1]).await];
@@ -180,7 +183,10 @@ on_both!(nothing_of_an_erased_user_comes_back, |ledger| {
     again.push(event(alice(), "new", TODAY_MS));
     let applied = outcomes(&ledger.apply(again).await.unwrap());
     let count = |outcome| applied.iter().filter(|one| **one == outcome).count();
-    assert_eq!((count(ApplyOutcome::Erased), count(ApplyOutcome::Duplicate), count(ApplyOutcome::Inserted)), (46, 80, 1));
+    assert_eq!(
+        (count(ApplyOutcome::Erased), count(ApplyOutcome::Duplicate), count(ApplyOutcome::Inserted)),
+        (46, 80, 1)
+    );
     let alerts = ledger.record_alerts(vec![NewAlert { user_id: ann.user_id.clone(), ..crossed(75, NOON_MS) }]).await;
     assert_eq!(alerts.unwrap(), []);
     assert_eq!(report(&ledger, &Scope::Everyone).await.summary.total_calls, before.summary.total_calls + 1);
