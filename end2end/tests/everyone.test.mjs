@@ -27,7 +27,7 @@ before(async () => {
   await page.getByLabel('Name').fill('laptop');
   await page.locator('input[type=checkbox][value=ingest]').check();
   await page.getByRole('button', { name: 'Make key' }).click();
-  keyOfAnn = (await page.getByText(/^tb_/).first().textContent()).trim();
+  keyOfAnn = await page.locator('#new-key-text').textContent();
   await page.context().close();
   await report(keyOfAnn, { id: 'of-ann', model: 'claude-opus-4-20250514', usage: { input_tokens: 1_000_000 } });
 });
@@ -129,5 +129,4 @@ test('who is erased is gone from the list and from the figures', async () => {
   assert.equal(await chooser(page).count(), 0, 'nobody else is left to choose');
   page.assertSilent();
   await page.context().close();
-  assert.match(await server.run(['doctor']), /rollups/);
 });

@@ -1,6 +1,7 @@
 //! `tollbridge users`: who may use the dashboard.
 
 use super::{CommandError, open_ledger};
+use crate::app::format::counted;
 use crate::config::Config;
 use crate::domain::account::{Account, NewPassword, Role};
 use crate::domain::usage::UserId;
@@ -69,8 +70,9 @@ async fn carry_out(command: UsersCommand, ledger: &Ledger, config: &Config) -> R
         }
         UsersCommand::Delete { login, erase_usage: true } => {
             let erased = ledger.erase_account(&found(ledger, &login).await?, now_ms).await?;
-            erased.map(|calls| {
-                format!("{login} is gone, and all usage of theirs ({calls} events), out of everyone's figures too. Backups made before keep it.")
+            erased.map(|events| {
+                let events = counted(events, "event", "events");
+                format!("{login} is gone with all their usage ({events}), out of everyone's figures too. Backups made before keep it.")
             })
         }
         UsersCommand::Delete { login, erase_usage: false } => {

@@ -227,7 +227,7 @@ async fn who_is_deleted_keeps_or_loses_their_usage_as_chosen() {
         assert_eq!((check.events, check.difference()), (events, 0), "{text}");
         assert_eq!(ledger.knows_user(&account.user_id).await.unwrap(), login == "ann", "{text}");
         ledger.close().await;
-        let said = if login == "ann" { "The usage stays under" } else { "all usage of theirs (1 events)" };
+        let said = if login == "ann" { "The usage stays under" } else { "with all their usage (one event)" };
         assert!(text.contains(said), "{text}");
         let (_, doctor) = run(tollbridge(folder.path()).arg("doctor"));
         assert!(!doctor.contains("fail"), "{doctor}");

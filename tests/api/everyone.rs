@@ -100,9 +100,8 @@ async fn an_admin_sees_their_own_one_users_or_everyones_as_they_choose() {
             assert_eq!(get(&people, &key, &format!("{TOKENS}?user={unknown}")).await.blamed_field(), "user");
         }
     }
-    let everyone =
-        get(&people, &people.new_key(Person::Admin, &[KeyScope::Read]).await, &format!("{TOKENS}?user=everyone"));
-    let everyone = everyone.await.json();
+    let key = people.new_key(Person::Admin, &[KeyScope::Read]).await;
+    let everyone = get(&people, &key, &format!("{TOKENS}?user=everyone")).await.json();
     assert_eq!(
         (&everyone["budget"], &everyone["alerts"]),
         (&Value::Null, &json!([])),
