@@ -1,5 +1,5 @@
 // What a page does before, and without, WebAssembly: the theme switch, the keys, the help and the popovers. It only
-// clicks, focuses and opens what is in the page; what a key means stands there, in `data-key`.
+// clicks, focuses, sends and opens what is in the page; what a key means stands there, in `data-key`.
 (() => {
   const root = document.documentElement;
   root.dataset.scripts = "on";
@@ -41,6 +41,10 @@
     if (target?.dataset.opens) document.getElementById(target.dataset.opens)?.showModal();
     closePopovers(event.target);
     if (event.target.closest("[popover] a")) event.target.closest("[popover]").hidePopover();
+  });
+
+  document.addEventListener("change", (event) => {
+    if ("submits" in event.target.dataset) event.target.form.requestSubmit();
   });
 
   document.addEventListener("submit", () => closePopovers(null), true);

@@ -4,8 +4,9 @@
 //! rollups alone, `event` pages through single events, `budget`, `key`, `setting` and `import_file` keep small tables,
 //! `alert` keeps what was seen and `evidence` is what the watch asks for,
 //! `account`, `session` and `invite` say who may use the dashboard (`password` and `token` keep their secrets as hashes), `audit` says
-//! who changed what, in the transaction of each such change, `price` notes which prices are in force, and
-//! `retention` removes old events and leaves their sums, `doctor` proves that the rollups equal the events, and `size` tells how
+//! who changed what, in the transaction of each such change, `price` notes which prices are in force,
+//! `retention` removes old events and leaves their sums, `erasure` takes everything of somebody away, `whose` says whose usage can
+//! be asked for and what it is measured by, `doctor` proves that the rollups equal the events, and `size` tells how
 //! much there is. `channel` keeps where alerts go, and `delivery` what is on its way there. `live` tells who listens that a user's
 //! numbers moved. `spool` is a file of its own, in which calls wait for the ledger. `backup` copies both into one file while they
 //! are written to, and `restore` puts such a file in their place. What usage costs is decided before it gets here.
@@ -21,6 +22,7 @@ mod db;
 mod delivery;
 mod digest;
 mod doctor;
+mod erasure;
 mod event;
 mod evidence;
 mod import_file;
@@ -42,6 +44,7 @@ pub mod spool;
 pub(crate) mod tests;
 pub mod token;
 mod usage;
+mod whose;
 
 pub use alert::{AlertFilter, AlertPage};
 pub use apply::{Applied, ApplyOutcome};
@@ -56,6 +59,7 @@ pub use migrate::newest_version as newest_schema;
 pub use retention::keep_from_ms;
 pub use size::{LedgerSizes, MeasuredSizes};
 pub use usage::SourceUse;
+pub use whose::UsageOwner;
 
 use crate::domain::period::Zone;
 use crate::domain::query::QueryError;

@@ -39,6 +39,7 @@ pub mod sample_data;
 pub mod usage_by_model;
 pub mod usage_over_time;
 pub mod usage_snippets;
+pub mod whose_chooser;
 
 use crate::domain::query::UsageQuery;
 use crate::domain::report::UsageReport;

@@ -86,7 +86,8 @@ impl ImportSummary {
                 ApplyOutcome::Inserted => self.inserted += 1,
                 ApplyOutcome::Updated => self.updated += 1,
                 ApplyOutcome::Duplicate => self.duplicates += 1,
-                ApplyOutcome::TooOld => self.too_old += 1,
+                // Nobody is left to be told the difference.
+                ApplyOutcome::TooOld | ApplyOutcome::Erased => self.too_old += 1,
             }
         }
     }

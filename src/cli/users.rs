@@ -1,6 +1,7 @@
 //! `tollbridge users`: who may use the dashboard.
 
 use super::{CommandError, open_ledger};
+use crate::app::format::counted;
 use crate::config::Config;
 use crate::domain::account::{Account, NewPassword, Role};
 use crate::domain::audit::Actor;
@@ -33,7 +34,12 @@ pub enum UsersCommand {
     /// Make somebody an admin or a member.
     Role { login: String, role: Role },
     /// Take an account away for good and end its keys. Its usage stays, under an id that names nobody.
-    Delete { login: String },
+    Delete {
+        login: String,
+        /// Take its usage away too: every call of theirs, out of everyone's figures as well. Backups made before keep it.
+        #[arg(long)]
+        erase_usage: bool,
+    },
 }
 
 pub async fn run(command: UsersCommand, config: &Config) -> Result<(), CommandError> {
@@ -64,7 +70,14 @@ async fn carry_out(command: UsersCommand, ledger: &Ledger, config: &Config) -> R
             let is_set = ledger.set_role(&found(ledger, &login).await?, role, &actor, now_ms).await?;
             is_set.then(|| format!("{login} is {} now.", role.with_article()))
         }
-        UsersCommand::Delete { login } => {
+        UsersCommand::Delete { login, erase_usage: true } => {
+            let erased = ledger.erase_account(&found(ledger, &login).await?, &actor, now_ms).await?;
+            erased.map(|events| {
+                let events = counted(events, "event", "events");
+                format!("{login} is gone with all their usage ({events}), out of everyone's figures too. Backups made before keep it.")
+            })
+        }
+        UsersCommand::Delete { login, erase_usage: false } => {
             let user = found(ledger, &login).await?;
             let is_deleted = ledger.delete_account(&user, &actor, now_ms).await?;
             is_deleted.then(|| format!("{login} is gone. The usage stays under {}.", user.0))

@@ -22,7 +22,6 @@ pub const MAX_LIMIT_CENTS: i64 = 1_000_000_000;
 const DEFAULT_LIMIT: NanoUsd = NanoUsd(100_000_000_000);
 const DEFAULT_THRESHOLDS: [u32; 3] = [50, 75, 90];
 const THRESHOLD_FIELDS: [&str; 3] = ["alertThreshold1", "alertThreshold2", "alertThreshold3"];
-const LEVELS: [AlertLevel; 3] = [AlertLevel::Info, AlertLevel::Warning, AlertLevel::Critical];
 
 /// A user's budget as it is set: $100 a month with 50/75/90 % unless changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +63,8 @@ pub struct BudgetStatus {
     pub is_over_budget: bool,
     pub spent_nano_usd: NanoUsd,
     pub limit_nano_usd: NanoUsd,
-    pub thresholds: [u32; 3],
+    /// Percent of the limit, rising.
+    pub thresholds: Vec<u32>,
     pub time_zone: String,
     /// `YYYY-MM-DD`, first day of the running month and of the next one.
     pub period_start: String,
@@ -122,11 +122,6 @@ impl Budget {
     pub fn with_at_limit(self, at_limit: AtLimit) -> Self {
         Self { at_limit, ..self }
     }
-
-    /// The zone its month is cut in. UTC should the name be none any more.
-    pub fn zone(&self) -> Zone {
-        Zone::parse(&self.time_zone).unwrap_or(Zone::UTC)
-    }
 }
 
 impl AtLimit {
@@ -146,17 +141,18 @@ impl AtLimit {
     }
 }
 
-/// Where the month that now is in stands, given what was spent in it and how many of its calls have no known price.
+/// Where the month that now is in stands, given what was spent in it and how many of its calls have no known price. The
+/// budget is one by the month.
 pub fn status(
-    budget: &Budget,
+    budget: &NamedBudget,
     spent: NanoUsd,
     unpriced_calls: u64,
     now_ms: i64,
     forecast: Option<&Forecast>,
 ) -> BudgetStatus {
-    let limit = budget.monthly_limit;
+    let limit = budget.limit_at(now_ms);
     let remaining = NanoUsd(limit.0.saturating_sub(spent.0).max(0));
-    let month = month_of(&budget.zone(), now_ms);
+    let month = month_of(&Zone::parse(&budget.time_zone).unwrap_or(Zone::UTC), now_ms);
     BudgetStatus {
         spent: spent.to_cents(),
         spent_formatted: format_cost(spent),
@@ -168,7 +164,7 @@ pub fn status(
         is_over_budget: spent > limit,
         spent_nano_usd: spent,
         limit_nano_usd: limit,
-        thresholds: budget.thresholds,
+        thresholds: budget.thresholds.clone(),
         time_zone: budget.time_zone.clone(),
         period_start: month.first.to_string(),
         period_end: month.next().to_string(),
@@ -180,20 +176,19 @@ pub fn status(
 
 /// Every threshold that the spend has reached, the worst first.
 pub fn crossed_alerts(status: &BudgetStatus) -> Vec<BudgetAlert> {
-    let rising = LEVELS.into_iter().zip(status.thresholds);
-    let crossed = rising.filter(|(_, threshold)| is_crossed(status.spent_nano_usd, status.limit_nano_usd, *threshold));
-    let mut alerts: Vec<BudgetAlert> = crossed
-        .map(|(level, threshold)| BudgetAlert {
-            level,
-            threshold,
+    let falling = status.thresholds.iter().rev().enumerate();
+    let crossed =
+        falling.filter(|(_, threshold)| is_crossed(status.spent_nano_usd, status.limit_nano_usd, **threshold));
+    crossed
+        .map(|(above, threshold)| BudgetAlert {
+            level: level_below(above),
+            threshold: *threshold,
             current_spend: status.spent,
             budget_limit: status.limit,
             percent_used: status.percent_used,
             message: alert_message(status),
         })
-        .collect();
-    alerts.reverse();
-    alerts
+        .collect()
 }
 
 /// The part of [`Budget::parse`] that needs no list of time zones, so that a browser can check a form by it.
@@ -225,6 +220,15 @@ fn parse_thresholds(percents: [i64; 3]) -> Result<[u32; 3], QueryError> {
     Ok(thresholds)
 }
 
+/// How bad a threshold is that has this many above it.
+fn level_below(above: usize) -> AlertLevel {
+    match above {
+        0 => AlertLevel::Critical,
+        1 => AlertLevel::Warning,
+        _ => AlertLevel::Info,
+    }
+}
+
 /// Compared exactly: neither the rounded cents nor the shown percentage decides.
 fn is_crossed(spent: NanoUsd, limit: NanoUsd, threshold: u32) -> bool {
     i128::from(spent.0) * 100 >= i128::from(limit.0) * i128::from(threshold)
@@ -240,12 +244,14 @@ pub(super) fn percent_used(spent: NanoUsd, limit: NanoUsd) -> f64 {
 
 fn alert_message(status: &BudgetStatus) -> String {
     let (spent, limit, percent) = (&status.spent_formatted, &status.limit_formatted, status.percent_used);
-    let at_least = if status.unpriced_calls > 0 { "at least " } else { "" };
+    let is_lower_bound = status.unpriced_calls > 0;
     let sentence = if status.is_over_budget {
         let over = format_cost(NanoUsd(status.spent_nano_usd.0.saturating_sub(status.limit_nano_usd.0)));
-        format!("You are over this month's {limit} budget by {at_least}{over}: {spent} spent ({percent:.1} %).")
+        let at_least = if is_lower_bound { "at least " } else { "" };
+        format!("This month's {limit} budget is exceeded by {at_least}{over}: {spent} spent ({percent:.1} %).")
     } else {
-        format!("You have used {at_least}{percent:.1} % of this month's {limit} budget ({spent}).")
+        let at_least = if is_lower_bound { "At least " } else { "" };
+        format!("{at_least}{percent:.1} % of this month's {limit} budget is used ({spent}).")
     };
     match status.unpriced_calls {
         0 => sentence,
@@ -255,122 +261,4 @@ fn alert_message(status: &BudgetStatus) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::forecast::forecast;
-
-    /// 16 June 2025, 00:00 UTC: half of June has passed.
-    const HALF_OF_JUNE_MS: i64 = 1_750_032_000_000;
-
-    fn status_at(spent_cents: i64) -> BudgetStatus {
-        let spent = NanoUsd::from_cents(spent_cents).unwrap();
-        status(&Budget::default_in(&Zone::UTC), spent, 0, HALF_OF_JUNE_MS, None)
-    }
-
-    fn levels(status: &BudgetStatus) -> Vec<AlertLevel> {
-        crossed_alerts(status).iter().map(|alert| alert.level).collect()
-    }
-
-    #[test]
-    fn the_default_is_the_briefs() {
-        let budget = Budget::default_in(&Zone::parse("Asia/Tokyo").unwrap());
-        assert_eq!(budget, Budget::parse(10_000, [50, 75, 90], "Asia/Tokyo").unwrap());
-    }
-
-    #[test]
-    fn a_wrong_budget_names_its_field() {
-        for (cents, thresholds, zone, field) in [
-            (0, [50, 75, 90], "UTC", "monthlyLimitCents"),
-            (-1, [50, 75, 90], "UTC", "monthlyLimitCents"),
-            (1_000_000_001, [50, 75, 90], "UTC", "monthlyLimitCents"),
-            (i64::MAX, [50, 75, 90], "UTC", "monthlyLimitCents"),
-            (1, [0, 75, 90], "UTC", "alertThreshold1"),
-            (1, [50, 50, 90], "UTC", "alertThreshold2"),
-            (1, [50, 40, 90], "UTC", "alertThreshold2"),
-            (1, [50, 75, 101], "UTC", "alertThreshold3"),
-            (1, [50, 75, i64::MAX], "UTC", "alertThreshold3"),
-            (1, [50, 75, 90], "Mars/Olympus", "timeZone"),
-        ] {
-            assert_eq!(Budget::parse(cents, thresholds, zone).unwrap_err().field, field, "{cents} {thresholds:?}");
-        }
-        assert!(Budget::parse(1_000_000_000, [1, 2, 100], "Europe/Berlin").is_ok());
-    }
-
-    #[test]
-    fn the_status_adds_up() {
-        let status = status_at(7_620);
-        assert_eq!((status.spent, status.limit, status.remaining), (7_620, 10_000, 2_380));
-        assert_eq!(status.remaining_formatted, "$23.80");
-        assert_eq!((status.percent_used, status.percent_of_period), (76.2, 50.0));
-        assert_eq!((status.period_start.as_str(), status.period_end.as_str()), ("2025-06-01", "2025-07-01"));
-        assert!(!status.is_over_budget);
-    }
-
-    #[test]
-    fn the_month_is_the_budgets_own() {
-        let budget = Budget::parse(10_000, [50, 75, 90], "Pacific/Kiritimati").unwrap();
-        let last_of_june_utc = 1_751_320_800_000; // 30 June 2025, 22:00 UTC; 1 July, 12:00 there.
-        let status = status(&budget, NanoUsd::ZERO, 0, last_of_june_utc, None);
-        assert_eq!(status.period_start, "2025-07-01");
-        assert_eq!(status.percent_of_period, 1.6, "half a day of 31");
-    }
-
-    #[test]
-    fn all_crossed_thresholds_are_told_worst_first() {
-        use AlertLevel::{Critical, Info, Warning};
-        assert_eq!(levels(&status_at(4_999)), []);
-        assert_eq!(levels(&status_at(5_000)), [Info]);
-        assert_eq!(levels(&status_at(7_500)), [Warning, Info]);
-        assert_eq!(levels(&status_at(9_000)), [Critical, Warning, Info]);
-        let alerts = crossed_alerts(&status_at(7_620));
-        assert_eq!((alerts[0].threshold, alerts[0].current_spend, alerts[0].budget_limit), (75, 7_620, 10_000));
-        assert_eq!(alerts[0].message, "You have used 76.2 % of this month's $100.00 budget ($76.20).");
-    }
-
-    #[test]
-    fn a_nano_dollar_below_a_threshold_is_below_it() {
-        let almost = NanoUsd(75_000_000_000 - 1);
-        let status = status(&Budget::default_in(&Zone::UTC), almost, 0, HALF_OF_JUNE_MS, None);
-        assert_eq!(levels(&status), [AlertLevel::Info]);
-        assert_eq!(status.percent_used, 74.9);
-    }
-
-    #[test]
-    fn over_the_limit_is_said_so() {
-        let status = status_at(10_420);
-        assert!(status.is_over_budget);
-        assert_eq!((status.remaining, status.percent_used), (0, 104.2));
-        let message = "You are over this month's $100.00 budget by $4.20: $104.20 spent (104.2 %).";
-        assert_eq!(crossed_alerts(&status)[0].message, message);
-        assert!(!status_at(10_000).is_over_budget, "the whole budget is not more than it");
-    }
-
-    #[test]
-    fn the_forecast_tells_the_day_on_which_it_runs_out() {
-        // $5 a day since 1 June: $75 by the 16th, the hundredth dollar on the 20th.
-        let first: chrono::NaiveDate = "2025-06-01".parse().unwrap();
-        let history: Vec<_> = first.iter_days().take(15).map(|day| (day, NanoUsd(5_000_000_000))).collect();
-        let forecast = forecast(&history, "2025-06-16".parse().unwrap(), 0.0).unwrap();
-        let runs_out_on =
-            |budget: &Budget| status(budget, forecast.spent_so_far, 0, HALF_OF_JUNE_MS, Some(&forecast)).runs_out_on;
-        assert_eq!(runs_out_on(&Budget::default_in(&Zone::UTC)).as_deref(), Some("2025-06-20"));
-        assert_eq!(runs_out_on(&Budget::parse(15_001, [50, 75, 90], "UTC").unwrap()), None, "$150 in all");
-    }
-
-    #[test]
-    fn unpriced_calls_make_it_a_lower_bound() {
-        let budget = Budget::default_in(&Zone::UTC);
-        let status = status(&budget, NanoUsd(60_000_000_000), 3, HALF_OF_JUNE_MS, None);
-        assert_eq!(
-            crossed_alerts(&status)[0].message,
-            "You have used at least 60.0 % of this month's $100.00 budget ($60.00). The price of 3 calls is not known."
-        );
-    }
-
-    #[test]
-    fn no_spend_is_too_large_to_compare() {
-        let status = status(&Budget::default_in(&Zone::UTC), NanoUsd(i64::MAX), 0, HALF_OF_JUNE_MS, None);
-        assert_eq!(crossed_alerts(&status).len(), 3);
-        assert!(status.percent_used.is_finite());
-    }
-}
+mod tests;

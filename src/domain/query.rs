@@ -1,5 +1,9 @@
-//! The question every report answers: range, model, aggregation, zone. It is parsed from a URL and prints to one, so
-//! that a view's whole state is its address. Which instants it means is worked out in [`super::period`].
+//! The question every report answers: range, model, aggregation, zone, whose usage. It is parsed from a URL and prints to
+//! one, so that a view's whole state is its address. Which instants it means is worked out in [`super::period`].
+
+mod whose;
+
+pub use whose::Whose;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -53,6 +57,7 @@ pub struct UsageQuery {
     pub time_zone: Option<String>,
     /// Whether the period before is asked for too.
     pub compare: bool,
+    pub whose: Whose,
 }
 
 /// What is wrong with an input, and in which field.
@@ -109,7 +114,8 @@ impl Range {
 }
 
 impl UsageQuery {
-    /// Reads decoded URL parameters: `range` or `from` and `to` (`YYYY-MM-DD`), `model`, `aggregation`, `tz`, `compare`.
+    /// Reads decoded URL parameters: `range` or `from` and `to` (`YYYY-MM-DD`), `model`, `aggregation`, `tz`, `compare`,
+    /// `user`.
     ///
     /// Unknown parameters are ignored, because the address also carries what is not part of the question (a table's
     /// sorting, say). An empty value counts as absent, as a form sends it; of a repeated one the last counts.
@@ -131,6 +137,7 @@ impl UsageQuery {
                 "aggregation" => query.aggregation = given.then(|| parse_aggregation(value)).transpose()?,
                 "tz" => query.time_zone = given.then(|| value.to_owned()),
                 "compare" => query.compare = given && parse_flag("compare", value)?,
+                "user" => query.whose = Whose::parse(value)?,
                 _ => {}
             }
         }
@@ -151,6 +158,7 @@ impl UsageQuery {
         pairs.extend(self.aggregation.map(|aggregation| ("aggregation", aggregation.name().to_owned())));
         pairs.extend(self.time_zone.as_ref().map(|zone| ("tz", percent_encode(zone))));
         pairs.extend(self.compare.then(|| ("compare", "1".to_owned())));
+        pairs.extend((self.whose != Whose::Own).then(|| ("user", self.whose.to_param().to_owned())));
         let pairs: Vec<String> = pairs.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
         pairs.join("&")
     }

@@ -15,7 +15,7 @@ pub mod principal;
 mod session_cookie;
 pub mod setup;
 
-pub use principal::Principal;
+pub use principal::{Principal, ScopeError};
 
 use self::login_limits::LoginLimits;
 use self::setup::SetupLink;

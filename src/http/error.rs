@@ -4,6 +4,7 @@
 //! the caller did wrong is told in full; what went wrong on our side is told as one constant sentence and the request's
 //! id, and logged here once with its cause.
 
+use super::auth::ScopeError;
 use super::request_id;
 use crate::capture::gateway::Refusal;
 use crate::domain::api_key::KeyScope;
@@ -45,6 +46,8 @@ pub enum ApiError {
     },
     /// It is for who manages this server.
     NotForMembers,
+    /// It asks for usage that is not the caller's own.
+    OwnUsageOnly,
     /// Too many requests of this kind are open.
     TooManyListeners,
     /// A page of another origin sent it.
@@ -113,7 +116,9 @@ impl ApiError {
             Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoKey => StatusCode::UNAUTHORIZED,
-            Self::KeyLacksScope { .. } | Self::NotForMembers | Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::KeyLacksScope { .. } | Self::NotForMembers | Self::OwnUsageOnly | Self::CrossSite => {
+                StatusCode::FORBIDDEN
+            }
             Self::TooManyListeners | Self::OverBudget(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -147,6 +152,7 @@ impl ApiError {
                 KeyScope::Admin => "this key lacks the scope admin",
             },
             Self::NotForMembers => "this is for the owner and the admins",
+            Self::OwnUsageOnly => "only the owner and admins see other people's usage",
             Self::TooManyListeners => "too many live connections are open already",
             Self::CrossSite => "a page of another site may not do this",
             Self::WrongHost => "the Host header names no address of this server",
@@ -207,6 +213,15 @@ impl From<Refusal> for ApiError {
 impl From<QueryError> for ApiError {
     fn from(error: QueryError) -> Self {
         Self::invalid(error.field, error.message)
+    }
+}
+
+impl From<ScopeError> for ApiError {
+    fn from(error: ScopeError) -> Self {
+        match error {
+            ScopeError::OwnOnly => Self::OwnUsageOnly,
+            ScopeError::Ledger(error) => error.into(),
+        }
     }
 }
 

@@ -1,11 +1,13 @@
-//! `GET /api/live`: tells a page when its numbers have moved. It says `{"version": N}` and nothing of the numbers: the page
+//! `GET /api/live`: tells a page when its numbers have moved, or with `user=` those that it shows. It says `{"version": N}` and nothing of the numbers: the page
 //! asks for those as it always does. An event stream, at most one event a second.
 
+use super::api::Params;
 use super::auth::Principal;
 use super::error::ApiError;
 use super::guard::{Strictness, comes_from_here};
 use super::state::AppState;
-use crate::domain::usage::Scope;
+use crate::domain::query::UsageQuery;
+use crate::domain::usage::UserId;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -25,7 +27,8 @@ pub const MAX_OF_ALL: usize = 10_000;
 /// The open live connections. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Listeners {
-    open: Arc<Mutex<HashMap<Scope, usize>>>,
+    /// By who listens, whomever they listen to.
+    open: Arc<Mutex<HashMap<UserId, usize>>>,
     max_of_user: usize,
     dismissed: watch::Sender<bool>,
 }
@@ -33,7 +36,7 @@ pub struct Listeners {
 /// One open connection; dropping it makes room for another.
 #[derive(Debug)]
 struct Seat {
-    scope: Scope,
+    user: UserId,
     listeners: Listeners,
 }
 
@@ -62,25 +65,25 @@ impl Listeners {
         self.dismissed.send_replace(true);
     }
 
-    fn take_seat(&self, scope: Scope) -> Result<Seat, ApiError> {
+    fn take_seat(&self, user: UserId) -> Result<Seat, ApiError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let of_all: usize = open.values().sum();
-        let of_user = open.entry(scope.clone()).or_default();
+        let of_user = open.entry(user.clone()).or_default();
         if *of_user >= self.max_of_user || of_all >= MAX_OF_ALL {
             return Err(ApiError::TooManyListeners);
         }
         *of_user += 1;
-        Ok(Seat { scope, listeners: self.clone() })
+        Ok(Seat { user, listeners: self.clone() })
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut open = self.listeners.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(of_user) = open.get_mut(&self.scope) {
+        if let Some(of_user) = open.get_mut(&self.user) {
             *of_user -= 1;
             if *of_user == 0 {
-                open.remove(&self.scope);
+                open.remove(&self.user);
             }
         }
     }
@@ -90,17 +93,19 @@ pub async fn listen(
     State(state): State<AppState>,
     principal: Principal,
     headers: HeaderMap,
+    Params(params): Params,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     // Another site's page cannot read the stream, but it could take the seats.
     if !comes_from_here(&headers, Strictness::Program, state.access.public_url()) {
         return Err(ApiError::CrossSite);
     }
-    let scope = principal.scope();
+    let whose = UsageQuery::from_params(params)?.whose;
+    let scope = principal.choose_scope(&whose, &state.ledger).await?;
     let listening = Listening {
         version: state.ledger.follow(&scope),
         dismissed: state.listeners.dismissed.subscribe(),
         has_told: false,
-        _seat: state.listeners.take_seat(scope)?,
+        _seat: state.listeners.take_seat(principal.user_id())?,
     };
     let events = futures::stream::unfold(listening, next_event);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(PING_EVERY).text("ping")))

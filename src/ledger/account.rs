@@ -2,6 +2,7 @@
 //! it is written into the audit log there.
 
 use super::db::{Tx, with_reader, with_tx};
+use super::erasure::give_up_erasure;
 use super::password::StoredPassword;
 use super::{Ledger, LedgerError};
 use crate::domain::account::{Account, NewPassword, Role};
@@ -105,7 +106,7 @@ impl Ledger {
     }
 
     /// Shuts an account out, or lets it in again, and ends its sessions. Its keys are refused meanwhile. The owner cannot be
-    /// shut out. Says whether it could.
+    /// shut out. An erasure that was broken off is given up by letting in. Says whether it could.
     pub async fn set_disabled(
         &self,
         user: &UserId,
@@ -121,17 +122,6 @@ impl Ledger {
     /// and so does what the audit log says. The owner stays. Says whether it could.
     pub async fn delete_account(&self, user: &UserId, actor: &Actor, now_ms: i64) -> Result<bool, LedgerError> {
         self.change_account(user, AccountChange::Deletion, actor, now_ms).await
-    }
-
-    /// Whether the user manages people and may know about everyone.
-    pub async fn sees_everyone(&self, user: &UserId) -> Result<bool, LedgerError> {
-        let role: Option<String> = with_reader!(&self.db, |pool| {
-            sqlx::query_scalar("select role from account where user_id = $1 and disabled_at_ms is null")
-                .bind(&user.0)
-                .fetch_optional(pool)
-                .await?
-        });
-        Ok(role.and_then(|role| role.parse().ok()).is_some_and(Role::sees_everyone))
     }
 
     /// Whatever is done to an account but the owner's ends its sessions, and its keys are asked for anew. Says whether there
@@ -176,6 +166,9 @@ impl AccountChange {
     async fn carry_out(self, tx: &mut Tx, user: &UserId, now_ms: i64) -> Result<Option<String>, LedgerError> {
         if let Self::Deletion = self {
             revoke_keys(tx, user, now_ms).await?;
+        }
+        if let Self::Enabling = self {
+            give_up_erasure(tx, user).await?;
         }
         Ok(with_tx!(tx, |connection| {
             let statement = match self {

@@ -4,6 +4,7 @@
 use super::apply::queue_writers;
 use super::db::{Tx, with_reader, with_tx};
 use super::delivery::enqueue_in;
+use super::erasure::erased_users;
 use super::event::{cursor_of_moment, parse_cursor};
 use super::{Ledger, LedgerError};
 use crate::domain::alert::{Acknowledgement, Alert, AlertKind, AlertSubject, NewAlert};
@@ -51,8 +52,9 @@ impl Ledger {
         }
         let mut tx = self.db.begin().await?;
         queue_writers(&mut tx).await?;
+        let erased = erased_users(&mut tx).await?;
         let mut recorded: Vec<Alert> = Vec::new();
-        for alert in alerts {
+        for alert in alerts.into_iter().filter(|alert| !erased.contains(&alert.user_id.0)) {
             let Some(alert) = insert_once(&mut tx, alert).await? else { continue };
             enqueue_in(&mut tx, &alert.user_id, &Notification::of_alert(&alert), alert.fired_at_ms).await?;
             recorded.push(alert);

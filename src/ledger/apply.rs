@@ -2,13 +2,14 @@
 //! before is not counted again (invariant 3).
 
 use super::db::Tx;
+use super::erasure::erased_users;
 use super::event::{self, FindBy};
 use super::retention::taken_from_ms;
 use super::rollup::{RollupChanges, Sign};
 use super::{Ledger, LedgerError};
 use crate::domain::usage::{UsageEvent, UserId};
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// How many events share a transaction: enough that one flush to disk serves many, few enough that readers and the
 /// next writer are not kept waiting.
@@ -17,7 +18,7 @@ const BATCH: usize = 5_000;
 /// What became of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
-    /// The id under which the call stands in the ledger: that of the first sighting. Of one that is too old, its own.
+    /// The id under which the call stands in the ledger: that of the first sighting. Of one that is not taken, its own.
     pub id: String,
     pub outcome: ApplyOutcome,
 }
@@ -31,6 +32,8 @@ pub enum ApplyOutcome {
     /// It happened before the time from which the ledger still takes events, because those from back then were removed.
     /// It is not in the ledger, unless it is among the removed ones and counted already.
     TooOld,
+    /// Whose it is was erased, so nothing of theirs is taken any more. It is not in the ledger.
+    Erased,
 }
 
 impl Ledger {
@@ -50,7 +53,8 @@ impl Ledger {
         queue_writers(&mut tx).await?;
         let day_zone = self.time_zone();
         let known = find_known(&mut tx, batch).await?;
-        let verdicts = judge(batch, &known, taken_from_ms(&mut tx).await?);
+        let (taken_from_ms, erased) = (taken_from_ms(&mut tx).await?, erased_users(&mut tx).await?);
+        let verdicts = judge(batch, &known, taken_from_ms, &erased);
 
         let mut changes = RollupChanges::default();
         for event in &verdicts.incoming {
@@ -113,9 +117,14 @@ struct Standing<'a> {
     is_new: bool,
 }
 
-/// Decides for each event of the batch whether it is new, better than what is known, a duplicate, or too old to be told
-/// from a removed one.
-fn judge<'a>(batch: &'a [UsageEvent], known: &'a [UsageEvent], taken_from_ms: i64) -> Verdicts<'a> {
+/// Decides for each event of the batch whether it is new, better than what is known, a duplicate, too old to be told
+/// from a removed one, or of somebody who was erased.
+fn judge<'a>(
+    batch: &'a [UsageEvent],
+    known: &'a [UsageEvent],
+    taken_from_ms: i64,
+    erased: &HashSet<String>,
+) -> Verdicts<'a> {
     let mut standings: Vec<Standing> =
         known.iter().map(|event| Standing { event, stored: Some(event), is_new: false }).collect();
     let mut by_key: HashMap<(&UserId, &str), usize> = HashMap::new();
@@ -126,6 +135,11 @@ fn judge<'a>(batch: &'a [UsageEvent], known: &'a [UsageEvent], taken_from_ms: i6
 
     let mut outcomes = Vec::with_capacity(batch.len());
     for event in batch {
+        if erased.contains(&event.record.user_id.0) {
+            outcomes.push((standings.len(), ApplyOutcome::Erased));
+            standings.push(Standing { event, stored: None, is_new: false });
+            continue;
+        }
         let same_key = by_key.get(&key_of(event)).copied();
         let same_message = message_of(event).and_then(|message| by_message.get(&message)).copied();
         // Side chains replay a message under a new request id; otherwise two requests are two calls.

@@ -97,6 +97,17 @@ impl Ledger {
         rows.into_iter().map(NamedBudget::try_from).collect()
     }
 
+    /// Every budget that counts everybody's calls, whoever has set it.
+    pub(super) async fn budgets_of_everyone(&self) -> Result<Vec<NamedBudget>, LedgerError> {
+        let rows: Vec<BudgetRow> = with_reader!(&self.db, |pool| {
+            sqlx::query_as(concat!("select ", budget_columns!(), " from budget where scope = $1 order by user_id, id"))
+                .bind(BudgetScope::Everyone.name())
+                .fetch_all(pool)
+                .await?
+        });
+        rows.into_iter().map(NamedBudget::try_from).collect()
+    }
+
     pub async fn budget_by_id(&self, user: &UserId, id: &str) -> Result<Option<NamedBudget>, LedgerError> {
         let row: Option<BudgetRow> = with_reader!(&self.db, |pool| {
             sqlx::query_as(concat!("select ", budget_columns!(), " from budget where user_id = $1 and id = $2"))
@@ -262,7 +273,7 @@ impl Ledger {
         self.budget_version.load(Ordering::Acquire)
     }
 
-    fn note_budget_changed(&self, user: &UserId) {
+    pub(super) fn note_budget_changed(&self, user: &UserId) {
         self.budget_version.fetch_add(1, Ordering::Release);
         self.note_moved([user]);
     }
@@ -286,7 +297,7 @@ impl Ledger {
         let user = &budget.user_id;
         let key_id = match &budget.scope {
             BudgetScope::User | BudgetScope::Project(_) => return Ok(()),
-            BudgetScope::Everyone if self.sees_everyone(user).await? => return Ok(()),
+            BudgetScope::Everyone if self.role_of(user).await?.is_some_and(Role::sees_everyone) => return Ok(()),
             BudgetScope::Everyone => {
                 return Err(QueryError::new("scope", "everyone's calls are limited by an owner or an admin").into());
             }

@@ -34,15 +34,52 @@ pub struct EventPage {
 }
 
 impl Ledger {
-    /// One page of the scope's events.
+    /// One page of the scope's events. Everyone's are put together from each user's newest, which an index finds.
     pub async fn events(&self, scope: &Scope, filter: &EventFilter) -> Result<EventPage, LedgerError> {
-        let after = filter.after.as_deref().map(parse_cursor).transpose()?;
-        let limit = i64::from(filter.limit);
-        let rows: Vec<EventRow> = with_reader!(&self.db, |pool| {
-            let mut select = QueryBuilder::new(concat!("select ", event_columns!(), " from usage_event where true"));
-            if let Scope::User(user) = scope {
-                select.push(" and user_id = ").push_bind(&user.0);
-            }
+        let before = filter.after.as_deref().map(parse_cursor).transpose()?;
+        let limit = filter.limit as usize;
+        let mut rows: Vec<EventRow> = Vec::new();
+        for user in self.users_of(scope).await? {
+            // One more than is shown tells that there are more; of the next user nothing older than it can matter.
+            let oldest = rows.get(limit).map(EventRow::place);
+            rows.extend(self.newest_of(&user, filter, before.as_ref(), oldest.as_ref()).await?);
+            rows.sort_by_key(|row| std::cmp::Reverse(row.place()));
+            rows.truncate(limit + 1);
+        }
+        let has_more = rows.len() > limit;
+        let shown = rows.into_iter().take(limit);
+        let events = shown.map(UsageEvent::try_from).collect::<Result<Vec<_>, _>>()?;
+        let next = events.last().filter(|_| has_more).map(cursor_of);
+        Ok(EventPage { events, next })
+    }
+
+    /// When the scope's newest call happened (UTC milliseconds).
+    pub async fn newest_event_ms(&self, scope: &Scope) -> Result<Option<i64>, LedgerError> {
+        let mut newest = None;
+        for user in self.users_of(scope).await? {
+            let of_user: Option<i64> = with_reader!(&self.db, |pool| {
+                sqlx::query_scalar("select max(occurred_at_ms) from usage_event where user_id = $1")
+                    .bind(&user.0)
+                    .fetch_one(pool)
+                    .await?
+            });
+            newest = newest.max(of_user);
+        }
+        Ok(newest)
+    }
+
+    /// One user's newest events, from before and from after these places.
+    async fn newest_of(
+        &self,
+        user: &UserId,
+        filter: &EventFilter,
+        before: Option<&Place>,
+        after: Option<&Place>,
+    ) -> Result<Vec<EventRow>, LedgerError> {
+        Ok(with_reader!(&self.db, |pool| {
+            let mut select =
+                QueryBuilder::new(concat!("select ", event_columns!(), " from usage_event where user_id = "));
+            select.push_bind(&user.0);
             if let Some(model) = &filter.model {
                 select.push(" and (model = ").push_bind(model).push(" or model_family = ").push_bind(model).push(")");
             }
@@ -52,17 +89,15 @@ impl Ledger {
             if let Some(end_ms) = filter.end_ms {
                 select.push(" and occurred_at_ms < ").push_bind(end_ms);
             }
-            if let Some((at_ms, id)) = &after {
-                select.push(" and (occurred_at_ms, id) < (").push_bind(*at_ms).push(", ").push_bind(id).push(")");
+            for (place, sign) in [(before, " < ("), (after, " > (")] {
+                if let Some((at_ms, id)) = place {
+                    select.push(" and (occurred_at_ms, id)").push(sign).push_bind(*at_ms);
+                    select.push(", ").push_bind(id).push(")");
+                }
             }
-            select.push(" order by occurred_at_ms desc, id desc limit ").push_bind(limit + 1);
+            select.push(" order by occurred_at_ms desc, id desc limit ").push_bind(i64::from(filter.limit) + 1);
             select.build_query_as().fetch_all(pool).await?
-        });
-        let has_more = rows.len() as i64 > limit;
-        let shown = rows.into_iter().take(filter.limit as usize);
-        let events = shown.map(UsageEvent::try_from).collect::<Result<Vec<_>, _>>()?;
-        let next = events.last().filter(|_| has_more).map(cursor_of);
-        Ok(EventPage { events, next })
+        }))
     }
 
     /// One event of the scope; none where it is not there or somebody else's.
@@ -70,8 +105,10 @@ impl Ledger {
         let row: Option<EventRow> = with_reader!(&self.db, |pool| {
             let mut select = QueryBuilder::new(concat!("select ", event_columns!(), " from usage_event where id = "));
             select.push_bind(id);
-            if let Scope::User(user) = scope {
-                select.push(" and user_id = ").push_bind(&user.0);
+            match scope {
+                Scope::User(user) => drop(select.push(" and user_id = ").push_bind(&user.0)),
+                // The key of the table begins with the user.
+                Scope::Everyone => drop(select.push(" and user_id in (select user_id from series)")),
             }
             select.build_query_as().fetch_optional(pool).await?
         });
@@ -258,6 +295,15 @@ struct EventRow {
     message_id: Option<String>,
     usage_json: Option<String>,
     tags: String,
+}
+
+/// Where an event stands among others: its moment, then its id.
+type Place = (i64, String);
+
+impl EventRow {
+    fn place(&self) -> Place {
+        (self.occurred_at_ms, self.id.clone())
+    }
 }
 
 impl TryFrom<EventRow> for UsageEvent {

@@ -11,7 +11,7 @@ use crate::domain::anomaly::robust::HourlyCost;
 use crate::domain::budget::{BudgetScope, NamedBudget};
 use crate::domain::money::NanoUsd;
 use crate::domain::period::{self, Interval, Zone};
-use crate::domain::usage::UserId;
+use crate::domain::usage::{Scope, UserId};
 use chrono::NaiveDate;
 use sqlx::QueryBuilder;
 use std::collections::BTreeMap;
@@ -52,8 +52,8 @@ impl Ledger {
 
     /// What is unusual today by the brief's rules, in the zone of the user's budget.
     pub async fn anomalies(&self, user: &UserId, now_ms: i64) -> Result<Vec<Anomaly>, LedgerError> {
-        let budget = self.budget(user).await?;
-        Ok(self.standing(&user.0, &budget, now_ms).await?.anomalies)
+        let zone = self.zone_of(&Scope::User(user.clone())).await?;
+        Ok(self.standing(&user.0, &zone, now_ms).await?.anomalies)
     }
 
     /// What each day from `first` to `last` has cost, hour by hour on the zone's clock. Days without use are left out.

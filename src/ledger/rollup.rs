@@ -90,7 +90,7 @@ macro_rules! added {
     };
 }
 
-pub(super) use {plain, rollup_columns, summed};
+pub(super) use {added, plain, rollup_columns, summed};
 
 /// The summed columns of one rollup row, or a change of them, in the order of [`rollup_columns`].
 pub(super) type Sums = [i64; 22];

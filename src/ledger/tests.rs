@@ -8,12 +8,14 @@ mod audit;
 mod backup;
 mod budget;
 mod delivery;
+mod erasure;
 mod key;
 mod live;
 mod retention;
 mod schema;
 mod upgrade;
 mod usage;
+mod whose;
 
 use crate::domain::audit::Actor;
 use crate::domain::cost::CostParts;

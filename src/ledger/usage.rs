@@ -5,7 +5,7 @@ use super::db::with_reader;
 use super::rollup::{DAY, EVERYONE, QUARTER, Sums, read_sums, rollup_columns, summed, totals_of};
 use super::{Ledger, LedgerError};
 use crate::domain::anomaly::{self, DayFigures};
-use crate::domain::budget::{self, Budget};
+use crate::domain::budget::{self, NamedBudget};
 use crate::domain::forecast;
 use crate::domain::heat_map::HeatMap;
 use crate::domain::money::NanoUsd;
@@ -51,8 +51,9 @@ impl Ledger {
     /// The whole answer to `query`, in the zone it names or else the budget's. `now_ms` is the instant of asking.
     pub async fn report(&self, scope: &Scope, query: &UsageQuery, now_ms: i64) -> Result<UsageReport, LedgerError> {
         let owner = user_id_of(scope);
-        let budget = self.budget(&UserId(owner.to_owned())).await?;
-        let zone = Zone::of_query(query, Zone::parse(&budget.time_zone)?)?;
+        let budget = self.monthly_budget_of(scope).await?;
+        let budget_zone = self.zone_by(budget.as_ref())?;
+        let zone = Zone::of_query(query, budget_zone)?;
         let period = period::resolve(query, &zone, now_ms)?;
         let series = Series::load(self, owner).await?;
         let wanted = series.matching(query.model.as_deref());
@@ -61,7 +62,8 @@ impl Ledger {
         let current = self.sums_by_series(owner, grain, period.interval(), &wanted).await?;
         let previous = self.sums_by_series(owner, grain, period.previous, &wanted).await?;
         let buckets = self.sums_by_bucket(owner, grain, period.interval(), &wanted).await?;
-        let standing = self.standing(owner, &budget, now_ms).await?;
+        let standing = self.standing(owner, &budget_zone, now_ms).await?;
+        let budget = budget.map(|budget| standing.measured_by(&budget, now_ms));
 
         let today = period::local_date(&zone, now_ms);
         let first_use = self.first_use_ms(owner).await?.map(|at_ms| period::local_date(&zone, at_ms));
@@ -75,9 +77,9 @@ impl Ledger {
             series: fold_into_buckets(&period, &buckets)?,
             projection_days: period.days_with_data(today, first_use),
             forecast: standing.forecast,
-            alerts: budget::crossed_alerts(&standing.budget),
+            alerts: budget.as_ref().map(budget::crossed_alerts).unwrap_or_default(),
             anomalies: standing.anomalies,
-            budget: matches!(scope, Scope::User(_)).then_some(standing.budget),
+            budget,
             has_demo_data: series.has_demo_data(),
         }))
     }
@@ -85,8 +87,7 @@ impl Ledger {
     /// When usage happens over the days of `query`, by weekday and hour.
     pub async fn heat_map(&self, scope: &Scope, query: &UsageQuery, now_ms: i64) -> Result<HeatMap, LedgerError> {
         let owner = user_id_of(scope);
-        let budget = self.budget(&UserId(owner.to_owned())).await?;
-        let zone = Zone::of_query(query, Zone::parse(&budget.time_zone)?)?;
+        let zone = Zone::of_query(query, self.zone_of(scope).await?)?;
         let period = period::resolve(query, &zone, now_ms)?;
         let wanted = Series::load(self, owner).await?.matching(query.model.as_deref());
         let mut map = HeatMap { time_zone: zone.name().into(), ..HeatMap::default() };
@@ -102,8 +103,9 @@ impl Ledger {
 
     /// Where the user's budget stands in its running month.
     pub async fn budget_status(&self, user: &UserId, now_ms: i64) -> Result<budget::BudgetStatus, LedgerError> {
-        let budget = self.budget(user).await?;
-        Ok(self.standing(&user.0, &budget, now_ms).await?.budget)
+        let budget = NamedBudget::of_default(user, &self.budget(user).await?);
+        let standing = self.standing(&user.0, &Zone::parse(&budget.time_zone)?, now_ms).await?;
+        Ok(standing.measured_by(&budget, now_ms))
     }
 
     /// The ids of the models in the scope's ledger, sorted: what a filter can offer.
@@ -113,26 +115,21 @@ impl Ledger {
         Ok(models.into_iter().collect())
     }
 
-    /// Budget, forecast and anomalies look at all of a user's usage by day, whatever the question was filtered by.
-    pub(super) async fn standing(&self, owner: &str, budget: &Budget, now_ms: i64) -> Result<Standing, LedgerError> {
-        let zone = Zone::parse(&budget.time_zone)?;
-        let today = period::local_date(&zone, now_ms);
-        let days = self.days(owner, &zone, today).await?;
-        let month = period::month_of(&zone, now_ms);
+    /// Budget, forecast and anomalies look at all of the owner's usage by day, whatever the question was filtered by.
+    pub(super) async fn standing(&self, owner: &str, zone: &Zone, now_ms: i64) -> Result<Standing, LedgerError> {
+        let today = period::local_date(zone, now_ms);
+        let days = self.days(owner, zone, today).await?;
+        let month = period::month_of(zone, now_ms);
         let this_month = days.iter().filter(|(date, _)| **date >= month.first).map(|(_, totals)| totals);
         let spent = this_month.fold(UsageTotals::default(), |sum, day| sum.plus(day));
 
         let costs: Vec<_> = days.iter().map(|(date, totals)| (*date, totals.cost)).collect();
-        let bounds = period::day_bounds(&zone, today);
+        let bounds = period::day_bounds(zone, today);
         let forecast = forecast::forecast(&costs, today, bounds.share_passed(now_ms));
         let figures: Vec<_> = days.values().map(figures_of).collect();
         let (today, earlier) = figures.split_last().map_or((DayFigures::default(), &[][..]), |(t, e)| (*t, e));
         let baseline = &earlier[earlier.len().saturating_sub(BASELINE_DAYS)..];
-        Ok(Standing {
-            anomalies: anomaly::detect(&today, baseline),
-            budget: budget::status(budget, spent.cost, spent.unpriced_calls, now_ms, forecast.as_ref()),
-            forecast,
-        })
+        Ok(Standing { anomalies: anomaly::detect(&today, baseline), spent, forecast })
     }
 
     /// Every day from the first with data (at most [`HISTORY_DAYS`] back) to today, without gaps.
@@ -276,10 +273,19 @@ impl Ledger {
     }
 }
 
+/// Where the running month and today stand.
 pub(super) struct Standing {
-    budget: budget::BudgetStatus,
+    /// In the month so far.
+    spent: UsageTotals,
     forecast: Option<forecast::Forecast>,
     pub(super) anomalies: Vec<anomaly::Anomaly>,
+}
+
+impl Standing {
+    /// The budget's zone has to be the one in which it was asked.
+    fn measured_by(&self, budget: &NamedBudget, now_ms: i64) -> budget::BudgetStatus {
+        budget::status(budget, self.spent.cost, self.spent.unpriced_calls, now_ms, self.forecast.as_ref())
+    }
 }
 
 /// Which series a question is about.

@@ -64,7 +64,7 @@ const TABLE: &str = "
 
     POST   /_fn/get_report                            401     200    200       401     401     401   401        401
     POST   /_fn/get_heat_map                          401     200    200       401     401     401   401        401
-    POST   /_fn/get_latest_call                       401     200    200       401     401     401   401        401
+    POST   /_fn/get_overview_head                     401     200    200       401     401     401   401        401
     POST   /_fn/get_live_version                      401     200    200       401     401     401   401        401
     POST   /_fn/get_recorder_health                   401     200    200       401     401     401   401        401
     POST   /_fn/get_budget_draft                      401     200    200       401     401     401   401        401
@@ -230,7 +230,9 @@ fn body_of(path: &str) -> (&'static str, String) {
         "/api/analytics/budget" => json(serde_json::json!({"monthlyLimitCents": 10_000})),
         "/api/prices/calculate" => ("application/json", CALL.into()),
         "/api/chat" => json(serde_json::json!({"message": "Hi"})),
-        "/_fn/get_report" | "/_fn/get_heat_map" => json(serde_json::json!({"query": UsageQuery::default()})),
+        "/_fn/get_report" | "/_fn/get_heat_map" | "/_fn/get_overview_head" | "/_fn/get_live_version" => {
+            json(serde_json::json!({"query": UsageQuery::default()}))
+        }
         "/_fn/get_quotes" => json(serde_json::json!({"address": CalculatorAddress::default()})),
         "/_fn/get_month_elsewhere" => json(serde_json::json!({"models": []})),
         "/_fn/get_price_cards" => json(serde_json::json!({"search": "", "models": []})),

@@ -7,8 +7,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+use tollbridge::domain::account::{NewPassword, Role};
+use tollbridge::domain::audit::Actor;
 use tollbridge::domain::period::Zone;
+use tollbridge::domain::price::PriceBook;
+use tollbridge::http::state::Clock;
+use tollbridge::ledger::invite::Joined;
 use tollbridge::ledger::{AuditFilter, Ledger};
+use tollbridge::{TokenCounts, TrackedCall};
 
 /// The program with a data folder of its own and nothing else from the surroundings.
 pub fn tollbridge(data_dir: &Path) -> Command {
@@ -224,6 +230,35 @@ fn type_password(data_dir: &Path, typed: &str) -> Output {
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
     child.wait_with_output().unwrap()
+}
+
+#[tokio::test]
+async fn who_is_deleted_keeps_or_loses_their_usage_as_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    let users = |args: &[&str]| run(tollbridge(folder.path()).arg("users").args(args));
+    let url = format!("sqlite:{}", folder.path().join("tollbridge.db").display());
+    for (login, args, events) in [("ann", &["delete", "ann"][..], 1), ("bob", &["delete", "bob", "--erase-usage"], 1)] {
+        let ledger = Ledger::open(&url, &Zone::UTC).await.unwrap();
+        let invite = ledger.create_invite(Role::Member, &Actor::command_line(), Clock::System.now_ms()).await.unwrap();
+        let password = NewPassword::parse("four words of mine").unwrap();
+        let joined = ledger.accept_invite(&invite, login, &password, &Actor::command_line(), Clock::System.now_ms()).await.unwrap();
+        let Joined::Account(account) = joined else { panic!("{joined:?}") };
+        let call = TrackedCall::new("claude-sonnet-4-20250514", TokenCounts::default(), Clock::System.now_ms());
+        ledger.track(&PriceBook::builtin(), &account.user_id, call).await.unwrap();
+        ledger.close().await;
+
+        let (output, text) = users(args);
+        assert!(output.status.success(), "{text}");
+        let ledger = Ledger::open(&url, &Zone::UTC).await.unwrap();
+        let check = ledger.verify_rollups().await.unwrap();
+        assert_eq!((check.events, check.difference()), (events, 0), "{text}");
+        assert_eq!(ledger.knows_user(&account.user_id).await.unwrap(), login == "ann", "{text}");
+        ledger.close().await;
+        let said = if login == "ann" { "The usage stays under" } else { "with all their usage (one event)" };
+        assert!(text.contains(said), "{text}");
+        let (_, doctor) = run(tollbridge(folder.path()).arg("doctor"));
+        assert!(!doctor.contains("fail"), "{doctor}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod channels;
 mod commands;
 mod crash;
 mod events;
+mod everyone;
 mod guard;
 mod headers;
 mod keys;

@@ -148,6 +148,7 @@ async fn what_a_session_left_open_must_not_do_needs_the_password_again() {
     let people = TestPeople::start().await;
     let server = &people.server;
     let otto = people.user(Person::OtherMember).0.clone();
+    let shawn = people.user(Person::ShutOut).0.clone();
     let words = WORDS.replace(' ', "+");
     let changes = [
         ("create_key", "name=laptop&scopes[0]=read".to_owned()),
@@ -155,6 +156,7 @@ async fn what_a_session_left_open_must_not_do_needs_the_password_again() {
         ("change_person", format!("user_id={otto}&change=make_admin")),
         ("change_person", format!("user_id={otto}&change=make_member")),
         ("change_person", format!("user_id={otto}&change=delete")),
+        ("change_person", format!("user_id={shawn}&change=erase")),
     ];
     let cookie = people.cookie(Person::Admin).await;
     let send = async |name: &str, fields: &str, typed: Option<&str>| {
@@ -171,7 +173,8 @@ async fn what_a_session_left_open_must_not_do_needs_the_password_again() {
     };
     let changed = async || {
         let ledger = &server.state.ledger;
-        (ledger.keys(people.user(Person::Admin)).await.unwrap().len(), ledger.account("otto").await.unwrap())
+        let keys = ledger.keys(people.user(Person::Admin)).await.unwrap().len();
+        (keys, ledger.account("otto").await.unwrap(), ledger.account("shawn").await.unwrap())
     };
     let at_first = changed().await;
     pass(server, 5 * MINUTE_MS);
@@ -190,7 +193,7 @@ async fn what_a_session_left_open_must_not_do_needs_the_password_again() {
         let answer = send(name, fields, Some(&words)).await;
         assert_eq!(answer.status, StatusCode::OK, "{name} {fields}: {}", answer.text());
     }
-    assert_eq!(changed().await, (at_first.0 + 1, None));
+    assert_eq!(changed().await, (at_first.0 + 1, None, None));
 }
 
 #[tokio::test]
@@ -222,14 +225,45 @@ async fn a_plain_form_without_the_password_comes_back_open_at_its_field() {
     pass(&people.server, 5 * MINUTE_MS);
     let headers = [FORM_TYPE, SAME_SITE, ("accept", "text/html"), ("cookie", cookie.as_str())];
     let action = people.server.action_of_name("change_person");
-    let answer = people.server.post_with(&action, &headers, format!("user_id={otto}&change=delete")).await;
-    let back = answer.header("location").to_owned();
-    assert_eq!(back, format!("/settings?wrong=delete&of={otto}"));
-    let page = people.server.get_with(&back, &[("cookie", &cookie)]).await.text();
-    assert_eq!(page.matches("Is needed here, and was missing, wrong, or wrong too often.").count(), 1);
-    let tags = page.split("<details").skip(1).filter_map(|rest| rest.split('>').next());
-    assert_eq!(tags.filter(|tag| tag.contains(" open")).count(), 1);
-    assert!(people.server.state.ledger.account("otto").await.unwrap().is_some());
+    for change in ["delete", "erase"] {
+        let answer = people.server.post_with(&action, &headers, format!("user_id={otto}&change={change}")).await;
+        let back = answer.header("location").to_owned();
+        assert_eq!(back, format!("/settings?wrong={change}&of={otto}"));
+        let page = people.server.get_with(&back, &[("cookie", &cookie)]).await.text();
+        assert_eq!(page.matches("Is needed here, and was missing, wrong, or wrong too often.").count(), 1);
+        let opened: Vec<&str> = page.split("<details").filter(|rest| tag_of(rest).contains(" open")).collect();
+        assert!(opened.len() == 1 && opened[0].contains(&format!("value=\"{change}\"")), "{opened:?}");
+        assert!(people.server.state.ledger.account("otto").await.unwrap().is_some());
+    }
+}
+
+fn tag_of(rest: &str) -> &str {
+    rest.split('>').next().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_manager_erases_somebody_with_all_their_usage() {
+    let people = TestPeople::start().await;
+    let server = &people.server;
+    let key = people.key(KeyScope::Ingest);
+    let call = r#"{"model":"claude-sonnet-4-20250514","usage":{"input_tokens":1}}"#;
+    let report = async |key: &str| {
+        let headers = [("content-type", "application/json"), ("x-tollbridge-key", key)];
+        server.post_with("/api/analytics/usage", &headers, call).await.status
+    };
+    assert_eq!(report(&key).await, StatusCode::CREATED);
+    assert_eq!(report(&people.new_key(Person::OtherMember, &[KeyScope::Ingest]).await).await, StatusCode::CREATED);
+    let admin = people.cookie(Person::Admin).await;
+    let mia = people.user(Person::Member).clone();
+    let fields = [("user_id", mia.0.as_str()), ("change", "erase")];
+    assert_eq!(send(server, &admin, "change_person", &fields).await.header("location"), "/settings");
+    assert_eq!(report(&key).await, StatusCode::UNAUTHORIZED);
+    let ledger = &server.state.ledger;
+    assert_eq!((ledger.account("mia").await.unwrap(), ledger.knows_user(&mia).await.unwrap()), (None, false));
+    let check = ledger.verify_rollups().await.unwrap();
+    assert_eq!((check.events, check.difference()), (1, 0));
+    let of_everyone = page(server, &admin, "/?user=everyone").await.text();
+    assert!(of_everyone.contains("otto") && !of_everyone.contains("mia"), "{of_everyone}");
 }
 
 #[tokio::test]

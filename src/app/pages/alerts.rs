@@ -7,6 +7,7 @@ use crate::app::server_fns::alerts::{AcknowledgeAlert, MarkAlertNormal, get_aler
 use crate::app::state::alerts_address::{AlertShow, AlertsAddress};
 use crate::app::widgets::alert_list::AlertListCard;
 use crate::app::widgets::live_dot::follow_moves;
+use crate::domain::query::UsageQuery;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -21,7 +22,7 @@ pub fn Alerts() -> impl IntoView {
         move || (address.get(), acknowledge.version().get(), mark_normal.version().get()),
         |(AlertsAddress { show, after }, _, _)| get_alerts(show, after),
     );
-    follow_moves(move || alerts.refetch());
+    follow_moves(Signal::stored(UsageQuery::default()), move || alerts.refetch());
     view! {
         <Title text="Alerts · Tollbridge"/>
         <header class="page-head">

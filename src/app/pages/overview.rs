@@ -2,9 +2,10 @@
 //! on the page, dimmed, until the next one is there.
 
 use crate::app::kit::card::CardSkeleton;
+use crate::app::kit::field::Choice;
 use crate::app::kit::notice::{Level, Notice};
 use crate::app::server_fns::error::{AppError, answer_with_status};
-use crate::app::server_fns::report::{LatestCall, get_heat_map, get_latest_call, get_report};
+use crate::app::server_fns::report::{OverviewHead, get_heat_map, get_overview_head, get_report};
 use crate::app::state::address::OverviewAddress;
 use crate::app::widgets::Answer;
 use crate::app::widgets::alerts_strip::AlertsStrip;
@@ -23,8 +24,9 @@ use crate::app::widgets::range_switch::{CompareToggle, RangeSwitch};
 use crate::app::widgets::recorder_strip::RecorderStrip;
 use crate::app::widgets::usage_by_model::UsageByModel;
 use crate::app::widgets::usage_over_time::UsageOverTime;
+use crate::app::widgets::whose_chooser::WhoseChooser;
 use crate::domain::heat_map::HeatMap;
-use crate::domain::query::UsageQuery;
+use crate::domain::query::{UsageQuery, Whose};
 use crate::domain::report::UsageReport;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -41,14 +43,16 @@ pub fn Overview() -> impl IntoView {
 
     let answer = Resource::new(move || question.get(), ask_report);
     let heat_map = Resource::new(move || question.get(), ask_heat_map);
-    let latest = Resource::new(move || time_zone_of(&question.get()), get_latest_call);
+    let head_question = Memo::new(move |_| question.with(question_of_head));
+    let head = Resource::new(move || head_question.get(), get_overview_head);
 
     let follows_move = StoredValue::new(false);
-    let is_connected = follow_moves(move || {
+    let followed = Memo::new(move |_| UsageQuery { time_zone: None, ..head_question.get() });
+    let is_connected = follow_moves(followed.into(), move || {
         follows_move.set_value(true);
         answer.refetch();
         heat_map.refetch();
-        latest.refetch();
+        head.refetch();
     });
 
     let is_fetching = RwSignal::new(false);
@@ -69,9 +73,7 @@ pub fn Overview() -> impl IntoView {
         <header class="page-head">
             <div class="page-title">
                 <h1>"Overview"</h1>
-                <Transition>
-                    {move || latest.get().map(|call| view! { <LiveDot call=call.ok().flatten() is_connected/> })}
-                </Transition>
+                <Transition><BesideTitle head address is_connected/></Transition>
             </div>
             <div class="page-controls">
                 <CompareToggle address/>
@@ -81,11 +83,33 @@ pub fn Overview() -> impl IntoView {
         <RecorderStrip/>
         <div class="answer" class:answer-old=is_dimmed aria-busy=move || is_dimmed.get().to_string()>
             <Transition fallback=Skeleton set_pending=is_fetching>
-                <Content answer latest heat_map address/>
+                <Content answer head heat_map address/>
             </Transition>
         </div>
     }
     .into_any()
+}
+
+#[component]
+fn BesideTitle(
+    head: Resource<Result<OverviewHead, AppError>>,
+    address: Signal<OverviewAddress>,
+    is_connected: Signal<bool>,
+) -> impl IntoView {
+    // Made anew only when it changes: a list that is open would close with every call.
+    let others = others_in(head);
+    view! {
+        {move || others.with(|others| (!others.is_empty()).then(|| view! { <WhoseChooser others=others.clone() address/> }))}
+        {move || head.get().map(|head| view! { <LiveDot call=head.ok().and_then(|head| head.latest_call) is_connected/> })}
+    }
+}
+
+/// Whose figures can be chosen, as last known.
+fn others_in(head: Resource<Result<OverviewHead, AppError>>) -> Memo<Vec<Choice>> {
+    Memo::new(move |before: Option<&Vec<Choice>>| match head.get() {
+        Some(Ok(head)) => head.others,
+        _ => before.cloned().unwrap_or_default(),
+    })
 }
 
 /// What the page can show. The cards are built once and then updated in place, so that charts stay alive.
@@ -100,7 +124,7 @@ enum Stage {
 #[component]
 fn Content(
     answer: Resource<Result<Answer, AppError>>,
-    latest: Resource<Result<Option<LatestCall>, AppError>>,
+    head: Resource<Result<OverviewHead, AppError>>,
     heat_map: Resource<Result<HeatMap, AppError>>,
     address: Signal<OverviewAddress>,
 ) -> impl IntoView {
@@ -111,7 +135,11 @@ fn Content(
     });
     let failure = Memo::new(move |_| answer.get().and_then(Result::err));
     let hours = Memo::new(move |_| heat_map.get());
-    let is_empty = Memo::new(move |_| latest.get().map(|latest| matches!(latest, Ok(None))));
+    let others = others_in(head);
+    // Who looks at others' usage knows how it gets in.
+    let is_own = move || address.with(|address| address.question.whose == Whose::Own);
+    let is_empty =
+        Memo::new(move |_| head.get().map(|head| head.is_ok_and(|head| head.latest_call.is_none()) && is_own()));
     let stage = Memo::new(move |_| {
         let (has_figures, has_failed) = (kept.with(Option::is_some), failure.with(Option::is_some));
         match is_empty.get() {
@@ -129,7 +157,7 @@ fn Content(
         Stage::Figures => {
             let figures = kept.get_untracked().map(|first| {
                 let answer = Signal::derive(move || kept.get().unwrap_or_else(|| first.clone()));
-                view! { <Figures answer failure hours address/> }
+                view! { <Figures answer others failure hours address/> }
             });
             figures.into_any()
         }
@@ -139,6 +167,7 @@ fn Content(
 #[component]
 fn Figures(
     answer: Signal<Answer>,
+    others: Memo<Vec<Choice>>,
     failure: Memo<Option<AppError>>,
     hours: Memo<Option<Result<HeatMap, AppError>>>,
     address: Signal<OverviewAddress>,
@@ -155,7 +184,7 @@ fn Figures(
     view! {
         {stale}
         {move || report.with(|report| report.has_demo_data).then(|| view! { <DemoBanner/> })}
-        <Headline answer/>
+        <Headline answer others/>
         <ModelFilter address answer/>
         <AlertsStrip report/>
         <BudgetCard report is_filtered/>
@@ -245,6 +274,8 @@ fn refuse_unclear(question: Question) -> Question {
     question.inspect_err(|error| answer_with_status(error.status()))
 }
 
-fn time_zone_of(question: &Question) -> Option<String> {
-    question.as_ref().ok().and_then(|question| question.time_zone.clone())
+/// The rest of a question does not change what stands beside the title.
+fn question_of_head(question: &Question) -> UsageQuery {
+    let UsageQuery { whose, time_zone, .. } = question.clone().unwrap_or_default();
+    UsageQuery { whose, time_zone, ..UsageQuery::default() }
 }

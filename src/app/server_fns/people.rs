@@ -34,12 +34,13 @@ pub enum PersonChange {
     MakeMember,
     ShutOut,
     LetIn,
+    /// The usage stays.
     Delete,
+    /// The usage goes too.
+    Erase,
 }
 
 impl PersonChange {
-    pub const ALL: [Self; 5] = [Self::MakeAdmin, Self::MakeMember, Self::ShutOut, Self::LetIn, Self::Delete];
-
     /// As in a form.
     pub fn name(self) -> &'static str {
         match self {
@@ -48,12 +49,13 @@ impl PersonChange {
             Self::ShutOut => "shut_out",
             Self::LetIn => "let_in",
             Self::Delete => "delete",
+            Self::Erase => "erase",
         }
     }
 
     /// Whether it gives or ends what a session left open should not be enough for. Shutting out must be quick.
     pub fn needs_password(self) -> bool {
-        matches!(self, Self::MakeAdmin | Self::MakeMember | Self::Delete)
+        matches!(self, Self::MakeAdmin | Self::MakeMember | Self::Delete | Self::Erase)
     }
 }
 
@@ -137,6 +139,7 @@ pub async fn change_person(
         PersonChange::ShutOut => ledger.set_disabled(&user, true, &actor, now_ms).await,
         PersonChange::LetIn => ledger.set_disabled(&user, false, &actor, now_ms).await,
         PersonChange::Delete => ledger.delete_account(&user, &actor, now_ms).await,
+        PersonChange::Erase => ledger.erase_account(&user, &actor, now_ms).await.map(|erased| erased.is_some()),
     };
     let is_done = is_done.map_err(refuse)?;
     if !is_done {

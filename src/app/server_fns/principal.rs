@@ -2,7 +2,9 @@
 
 use super::error::{AppError, answer_with_status, refuse};
 use crate::domain::audit::Actor;
-use crate::http::auth::{Principal, password};
+use crate::domain::query::UsageQuery;
+use crate::domain::usage::Scope;
+use crate::http::auth::{Principal, ScopeError, password};
 use crate::http::state::AppState;
 use axum::http::request::Parts;
 use leptos::prelude::{expect_context, use_context};
@@ -31,6 +33,18 @@ pub fn actor() -> Result<Actor, AppError> {
 pub fn manager() -> Result<Principal, AppError> {
     let principal = principal()?;
     if principal.manages_server() { Ok(principal) } else { Err(refused(AppError::Forbidden)) }
+}
+
+/// Whose usage a question of who asks is about.
+///
+/// # Errors
+/// [`AppError::Forbidden`] for who may not ask about others; [`AppError::Invalid`] if there is no such user.
+pub async fn scope_of(query: &UsageQuery) -> Result<Scope, AppError> {
+    let state = expect_context::<AppState>();
+    principal()?.choose_scope(&query.whose, &state.ledger).await.map_err(|error| match error {
+        ScopeError::OwnOnly => refused(AppError::Forbidden),
+        ScopeError::Ledger(error) => refuse(error),
+    })
 }
 
 /// Makes certain that it is still who has logged in that acts, by what they typed as `your_password`. Nothing typed will do

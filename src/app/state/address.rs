@@ -1,7 +1,7 @@
 //! The address of a view is its whole state: the question, and how the model table is sorted. Back, forward and a
 //! shared link therefore always show the same thing.
 
-use crate::domain::query::{QueryError, Range, UsageQuery};
+use crate::domain::query::{QueryError, Range, UsageQuery, Whose};
 use leptos::prelude::WithUntracked;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate};
@@ -106,6 +106,10 @@ impl OverviewAddress {
         Self { question: UsageQuery { compare, ..self.question.clone() }, ..self.clone() }
     }
 
+    pub fn with_whose(&self, whose: Whose) -> Self {
+        Self { question: UsageQuery { whose, ..self.question.clone() }, ..self.clone() }
+    }
+
     pub fn with_order(&self, order: ModelOrder) -> Self {
         Self { order, ..self.clone() }
     }
@@ -150,6 +154,18 @@ mod tests {
         let address = address.expect("a good address");
         assert_eq!(address.href("/"), "/?range=week&model=opus&sort=calls-asc");
         assert_eq!(OverviewAddress::default().href("/"), "/");
+    }
+
+    #[test]
+    fn whose_figures_they_are_stays_in_every_link() {
+        let address = OverviewAddress::from_params(&params(&[("user", "everyone"), ("sort", "calls")]));
+        let address = address.expect("a good address");
+        let order = ModelOrder { column: ModelColumn::Model, ascending: true };
+        assert_eq!(address.with_range(Range::Week).href("/"), "/?range=week&user=everyone&sort=calls");
+        assert_eq!(address.with_model(Some("opus".into())).href("/"), "/?model=opus&user=everyone&sort=calls");
+        assert_eq!(address.with_compare(true).href("/"), "/?compare=1&user=everyone&sort=calls");
+        assert_eq!(address.with_order(order).href("/"), "/?user=everyone&sort=model-asc");
+        assert_eq!(address.with_whose(Whose::Own).href("/"), "/?sort=calls");
     }
 
     #[test]

@@ -23,7 +23,8 @@ pub fn BudgetCard(report: Signal<UsageReport>, #[prop(into)] is_filtered: Signal
     let content = move || {
         report.with(|report| match report.budget.clone() {
             Some(status) => view! { <BudgetStanding status forecast=report.forecast.clone()/> }.into_any(),
-            None => view! { <CardEmpty message="No budget is set."/> }.into_any(),
+            // Everybody has one of their own.
+            None => view! { <CardEmpty message="There is no monthly budget for everyone."/> }.into_any(),
         })
     };
     let scope = move || is_filtered.get().then(|| view! { <span class="quiet budget-scope">"all models"</span> });
@@ -99,7 +100,7 @@ impl BarLayout {
         let reach = forecast.map_or(0.0, |forecast| forecast.high.to_chart_usd() * 1.02).min(limit * 1.6);
         let end = limit.max(reach).max(spent * 1.02);
         let place = |amount: f64| (amount / end * 100.0).clamp(0.0, 100.0);
-        let neighbours = status.thresholds[1..].iter().copied().chain([100]);
+        let neighbours = status.thresholds.iter().skip(1).copied().chain([100]);
         let marks = status.thresholds.iter().zip(neighbours).filter(|(threshold, _)| **threshold < 100);
         let thresholds = marks.map(|(threshold, next)| ThresholdMark {
             at: place(limit * f64::from(*threshold) / 100.0),
@@ -165,13 +166,18 @@ fn title_of(status: Option<&BudgetStatus>) -> String {
     status.map_or_else(|| "Budget".into(), |status| format!("{} budget", month_name(&status.period_start)))
 }
 
-/// Amber above the second threshold, red when over.
+/// Amber above the last threshold but one, red when over.
 fn level_of(status: &BudgetStatus) -> Level {
     match status {
         _ if status.is_over_budget => Level::Critical,
-        _ if status.percent_used >= f64::from(status.thresholds[1]) => Level::Warning,
+        _ if is_amber(status) => Level::Warning,
         _ => Level::Good,
     }
+}
+
+fn is_amber(status: &BudgetStatus) -> bool {
+    let warning = status.thresholds.iter().rev().nth(1).or(status.thresholds.last());
+    warning.is_some_and(|percent| status.percent_used >= f64::from(*percent))
 }
 
 /// Whether it is fine, in a few words.
@@ -220,7 +226,7 @@ mod tests {
             is_over_budget: spent_cents > 10_000,
             spent_nano_usd: NanoUsd(spent_cents * 10_000_000),
             limit_nano_usd: NanoUsd(100_000_000_000),
-            thresholds: [50, 75, 90],
+            thresholds: vec![50, 75, 90],
             time_zone: "UTC".into(),
             period_start: "2026-11-01".into(),
             period_end: "2026-12-01".into(),

@@ -1,19 +1,24 @@
 //! The headline: one sentence that says what was spent, how that compares, and what made it so.
 
 use super::Answer;
+use super::whose_chooser::name_of;
 use crate::app::format::{Change, change, counted, percent, short_date};
+use crate::app::kit::field::Choice;
 use crate::domain::query::{Range, UsageQuery};
 use crate::domain::report::Summary;
 use leptos::prelude::*;
 
+/// `others` are the names of those whose figures it may be about.
 #[component]
-pub fn Headline(answer: Signal<Answer>) -> impl IntoView {
+pub fn Headline(answer: Signal<Answer>, others: Memo<Vec<Choice>>) -> impl IntoView {
+    let name = move || answer.with(|answer| others.with(|others| name_of(&answer.question.whose, others)));
     let amount = move || answer.with(|answer| answer.report.summary.total_cost_nano_usd.to_string());
     let rest = move || answer.with(sentence_after_amount);
     let driver = move || answer.with(main_driver);
     view! {
         <p class="headline">
             <strong class="figure">{amount}</strong>
+            {move || name().map(|name| view! { " by "<strong>{name}</strong> })}
             {rest}
             {move || driver().map(|(model, share)| view! { " "<strong>{model}</strong>{share} })}
         </p>

@@ -1,31 +1,36 @@
 //! The live dot: when the ledger last moved, and whether the page hears of the next move by itself.
 
+#[cfg(feature = "hydrate")]
+use crate::app::server_fns::error::AppError;
 use crate::app::server_fns::live::get_live_version;
 use crate::app::server_fns::report::LatestCall;
+use crate::domain::query::UsageQuery;
 use leptos::prelude::*;
 
 #[cfg(feature = "hydrate")]
 mod stream;
 
-/// Runs `on_move` whenever the user's numbers have moved since the page was made, in the browser. Gives whether the page
-/// is connected at the moment.
-pub fn follow_moves(on_move: impl Fn() + Send + Sync + 'static) -> Signal<bool> {
-    let shown = Resource::new(|| (), |()| get_live_version());
+/// Runs `on_move` whenever the numbers that `question` is about have moved since the page showed them, in the browser. Gives
+/// whether the page is connected at the moment. Whose they are is all that counts of the question.
+pub fn follow_moves(question: Signal<UsageQuery>, on_move: impl Fn() + Send + Sync + 'static) -> Signal<bool> {
+    let shown = Resource::new(
+        move || question.get(),
+        |question| async move { (question.clone(), get_live_version(question).await) },
+    );
     let is_connected = RwSignal::new(false);
     #[cfg(feature = "hydrate")]
     {
         let known = StoredValue::new(None::<u64>);
         let on_move = StoredValue::new(on_move);
-        let is_started = StoredValue::new(false);
         Effect::new(move |_| {
-            // The version that the page shows comes first, so that a move between it and the connection is not missed.
-            let Some(shown) = shown.get() else { return };
-            if is_started.get_value() {
+            // The version that the page shows comes first, so that a move between it and the connection is not missed. With
+            // another answer this runs again, and the connection from before is cleaned up.
+            let Some((question, version)) = shown.get() else { return };
+            if let Err(AppError::Forbidden | AppError::Invalid { .. }) = version {
                 return;
             }
-            is_started.set_value(true);
-            known.set_value(shown.ok());
-            stream::listen(is_connected, move |version| {
+            known.set_value(version.ok());
+            stream::listen(&question.to_query_string(), is_connected, move |version| {
                 if known.get_value() != Some(version) {
                     known.set_value(Some(version));
                     on_move.with_value(|on_move| on_move());

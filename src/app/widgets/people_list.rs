@@ -57,7 +57,7 @@ fn PersonItem(person: ShownPerson, changing: Changing) -> impl IntoView {
     let change_role = if role == Role::Admin { PersonChange::MakeMember } else { PersonChange::MakeAdmin };
     let change_access = if is_shut_out { PersonChange::LetIn } else { PersonChange::ShutOut };
     let actions = can_be_changed.then(|| {
-        let changes = [change_role, change_access, PersonChange::Delete];
+        let changes = [change_role, change_access, PersonChange::Delete, PersonChange::Erase];
         changes
             .map(|what| view! { <PersonAction user_id=user_id.clone() login=login.clone() what changing/> })
             .collect_view()
@@ -86,7 +86,8 @@ fn PersonAction(user_id: String, login: String, what: PersonChange, changing: Ch
     });
     let (label, consequence) = words(what);
     let spoken = format!("{label} {login}");
-    let class = if what == PersonChange::Delete { "button button-danger" } else { "button" };
+    let is_final = matches!(what, PersonChange::Delete | PersonChange::Erase);
+    let class = if is_final { "button button-danger" } else { "button" };
     view! {
         <details class="confirm" open=fault.get_untracked().is_some()>
             <summary class="button button-plain" aria-label=spoken>{label}"…"</summary>
@@ -152,5 +153,9 @@ fn words(what: PersonChange) -> (&'static str, &'static str) {
         PersonChange::Delete => {
             ("Delete", "Account and keys are gone for good. The usage stays, under an id that names nobody.")
         }
+        PersonChange::Erase => (
+            "Erase",
+            "Account, keys and usage are gone for good, out of everyone's figures too. Only backups still have them.",
+        ),
     }
 }

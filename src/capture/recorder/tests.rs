@@ -3,10 +3,12 @@
 mod backup;
 
 use super::*;
+use crate::domain::account::{NewPassword, Role};
 use crate::domain::period::Zone;
 use crate::domain::query::UsageQuery;
 use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{CallContext, CallOutcome, PricingState, Scope, ServiceTerms, Source, UserId};
+use crate::ledger::invite::Joined;
 use crate::ledger::spool::Frame;
 use std::path::Path;
 use std::time::Instant;
@@ -99,6 +101,36 @@ async fn a_call_is_priced_and_in_the_ledger_under_its_own_id() {
     }
     let health = recorder.health();
     assert_eq!((health.spool_depth, health.lost.total(), health.last_error), (0, 0, None));
+    recorder.close().await;
+}
+
+/// Of somebody who is erased while two of their calls are under way, one ends and one is cut off with the server.
+#[tokio::test]
+async fn calls_under_way_of_somebody_erased_leave_no_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = ledger_in(folder.path()).await;
+    let invite = ledger.create_invite(Role::Member, &Actor::command_line(), NOW_MS).await.unwrap();
+    let password = NewPassword::parse("four words of mine").unwrap();
+    let Joined::Account(ann) = ledger.accept_invite(&invite, "ann", &password, &Actor::command_line(), NOW_MS).await.unwrap() else { panic!() };
+    let of_ann = |call_id: &str| CallStart { user_id: ann.user_id.clone(), ..call_start(call_id) };
+
+    let recorder = recorder_in(folder.path()).await;
+    recorder.start(of_ann("ends")).await;
+    recorder.start(of_ann("is cut off")).await;
+    ledger.erase_account(&ann.user_id, &Actor::command_line(), NOW_MS).await.unwrap().unwrap();
+    recorder.end("ends", UsageRecord { user_id: ann.user_id.clone(), ..record_of("ends", 1_000, 500) });
+    recorder.drained().await;
+    assert_eq!(recorder.shared.file.count(FrameKind::End).await.unwrap(), 0);
+    kill(recorder).await;
+
+    let recorder = recorder_in(folder.path()).await;
+    recorder.drained().await;
+    for kind in [FrameKind::Start, FrameKind::End, FrameKind::Rejected] {
+        assert_eq!(recorder.shared.file.count(kind).await.unwrap(), 0, "{kind:?}");
+    }
+    assert_eq!(recorder.health().lost.total(), 0, "nothing that anybody misses");
+    assert_eq!(ledger.newest_event_ms(&Scope::Everyone).await.unwrap(), None);
+    assert_eq!(ledger.newest_event_ms(&Scope::User(ann.user_id)).await.unwrap(), None);
     recorder.close().await;
 }
 

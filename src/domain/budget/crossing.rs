@@ -1,6 +1,6 @@
 //! Which thresholds of a budget's running period the spend has reached, and how that is told.
 
-use super::{AlertLevel, BudgetPeriod, NamedBudget, is_crossed, percent_used};
+use super::{AlertLevel, BudgetPeriod, NamedBudget, is_crossed, level_below, percent_used};
 use crate::domain::money::{NanoUsd, format_cost};
 use crate::domain::period::{Zone, local_date};
 use chrono::NaiveDate;
@@ -32,7 +32,7 @@ pub fn crossings(budget: &NamedBudget, spent: NanoUsd, now_ms: i64) -> Vec<Cross
     let crossed = budget.thresholds.iter().enumerate().filter(|(_, threshold)| is_crossed(spent, limit, **threshold));
     crossed
         .map(|(index, threshold)| Crossing {
-            level: level_of(count - 1 - index),
+            level: level_below(count - 1 - index),
             threshold: *threshold,
             period: budget.period,
             period_start,
@@ -57,15 +57,6 @@ impl Crossing {
             "{budget_name}: {at_least}{spent} of {limit} spent {period} ({:.1} %), past the mark of {} %.",
             self.percent_used, self.threshold
         )
-    }
-}
-
-/// How bad a threshold is that has this many above it.
-fn level_of(above: usize) -> AlertLevel {
-    match above {
-        0 => AlertLevel::Critical,
-        1 => AlertLevel::Warning,
-        _ => AlertLevel::Info,
     }
 }
 

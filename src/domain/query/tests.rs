@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::usage::UserId;
 use proptest::prelude::*;
 
 fn date(text: &str) -> NaiveDate {
@@ -19,13 +20,14 @@ fn an_empty_address_asks_for_the_last_month() {
 
 #[test]
 fn every_part_is_read_and_printed_in_order() {
-    let text = "range=week&model=sonnet&aggregation=daily&tz=Europe/Berlin&compare=1";
+    let text = "range=week&model=sonnet&aggregation=daily&tz=Europe/Berlin&compare=1&user=everyone";
     let query: UsageQuery = text.parse().unwrap();
     assert_eq!(query.range, Range::Week);
     assert_eq!(query.model.as_deref(), Some("sonnet"));
     assert_eq!(query.aggregation, Some(Aggregation::Daily));
     assert_eq!(query.time_zone.as_deref(), Some("Europe/Berlin"));
     assert!(query.compare);
+    assert_eq!(query.whose, Whose::Everyone);
     assert_eq!(query.to_query_string(), text);
 }
 
@@ -42,6 +44,16 @@ fn what_a_plain_form_sends_is_understood() {
     assert_eq!(query, UsageQuery { range: Range::Day, compare: true, ..Default::default() });
     let spaced: UsageQuery = "model=a+b%2Bc".parse().unwrap();
     assert_eq!(spaced.model.as_deref(), Some("a b+c"));
+}
+
+#[test]
+fn whose_usage_is_ones_own_unless_the_address_says_more() {
+    let whose = |text: &str| text.parse::<UsageQuery>().unwrap().whose;
+    assert_eq!((whose(""), whose("user=")), (Whose::Own, Whose::Own));
+    assert_eq!(whose("user=everyone"), Whose::Everyone);
+    let id = "019dd2c8-7a1b-7000-8000-000000000001";
+    assert_eq!(whose(&format!("user={id}")), Whose::User(UserId(id.into())));
+    assert_eq!(whose("user=Everyone"), Whose::User(UserId("Everyone".into())), "only the word itself is everyone");
 }
 
 #[test]
@@ -73,6 +85,9 @@ fn an_error_names_its_field() {
         ("model=a%00b", "model"),
         ("model=%E2%80%AE", "model"),
         ("compare=yes", "compare"),
+        ("user=Ann%20Smith", "user"),
+        ("user=%27%20OR%201%3D1", "user"),
+        ("user=a.b", "user"),
     ] {
         assert_eq!(field_of(text), field, "{text}");
     }
@@ -86,6 +101,8 @@ fn limits_are_exact() {
     assert_eq!(field_of(&format!("model={}", "ä".repeat(201))), "model");
     assert!(format!("tz={}", "x".repeat(64)).parse::<UsageQuery>().is_ok());
     assert_eq!(field_of(&format!("tz={}", "x".repeat(65))), "tz");
+    assert!(format!("user={}", "x".repeat(64)).parse::<UsageQuery>().is_ok());
+    assert_eq!(field_of(&format!("user={}", "x".repeat(65))), "user");
 }
 
 #[test]
@@ -109,15 +126,21 @@ fn any_query() -> impl Strategy<Value = UsageQuery> {
     let model = proptest::option::of(any_text());
     let aggregation = proptest::option::of(proptest::sample::select(Aggregation::ALL.to_vec()));
     let zone = proptest::option::of(zone_name());
-    (range, model, aggregation, zone, any::<bool>())
-        .prop_map(|(range, model, aggregation, time_zone, compare)| UsageQuery {
+    (range, model, aggregation, zone, any::<bool>(), any_whose())
+        .prop_map(|(range, model, aggregation, time_zone, compare, whose)| UsageQuery {
             range,
             model,
             aggregation,
             time_zone,
             compare,
+            whose,
         })
         .prop_filter("in bounds", |query| query.check().is_ok())
+}
+
+fn any_whose() -> impl Strategy<Value = Whose> {
+    let user = "[A-Za-z0-9_-]{1,64}".prop_map(|id| Whose::parse(&id).unwrap());
+    prop_oneof![Just(Whose::Own), Just(Whose::Everyone), user]
 }
 
 fn any_text() -> impl Strategy<Value = String> {

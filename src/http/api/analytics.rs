@@ -15,5 +15,6 @@ pub async fn report(
     Params(params): Params,
 ) -> Result<Json<UsageReport>, ApiError> {
     let query = UsageQuery::from_params(params)?;
-    Ok(Json(state.ledger.report(&principal.scope(), &query, state.clock.now_ms()).await?))
+    let scope = principal.choose_scope(&query.whose, &state.ledger).await?;
+    Ok(Json(state.ledger.report(&scope, &query, state.clock.now_ms()).await?))
 }

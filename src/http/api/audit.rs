@@ -49,7 +49,7 @@ pub async fn list(
     principal: Principal,
     params: Params,
 ) -> Result<Json<AuditAnswer>, ApiError> {
-    if !state.ledger.sees_everyone(&principal.user_id()).await? {
+    if !principal.sees_everyone(&state.ledger).await? {
         return Err(ApiError::NotForMembers);
     }
     let page = state.ledger.audit_log(&filter(&params)?).await?;

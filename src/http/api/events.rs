@@ -4,9 +4,9 @@ use super::Params;
 use crate::domain::cost::CostParts;
 use crate::domain::money::NanoUsd;
 use crate::domain::period::{self, Zone};
-use crate::domain::query::UsageQuery;
+use crate::domain::query::{QueryError, UsageQuery};
 use crate::domain::tokens::TokenCounts;
-use crate::domain::usage::{PricingState, ServiceTerms, Source, UsageEvent};
+use crate::domain::usage::{PricingState, Scope, ServiceTerms, Source, UsageEvent, UserId};
 use crate::http::auth::Principal;
 use crate::http::error::ApiError;
 use crate::http::state::AppState;
@@ -33,6 +33,7 @@ pub struct EventList {
 #[serde(rename_all = "camelCase")]
 pub struct EventAnswer {
     id: String,
+    user_id: UserId,
     occurred_at: Option<String>,
     source: Source,
     provider: String,
@@ -73,8 +74,10 @@ pub async fn list(
     principal: Principal,
     params: Params,
 ) -> Result<Json<EventList>, ApiError> {
-    let filter = filter(&state, &principal, &params).await?;
-    let page = state.ledger.events(&principal.scope(), &filter).await?;
+    let query = query_of(&params)?;
+    let scope = principal.choose_scope(&query.whose, &state.ledger).await?;
+    let filter = filter(&state, &scope, query, &params).await?;
+    let page = state.ledger.events(&scope, &filter).await?;
     let next = page.next.map(|cursor| params.path_of_next("/api/analytics/events", &cursor));
     Ok(Json(EventList { events: page.events.into_iter().map(EventAnswer::from).collect(), next }))
 }
@@ -83,21 +86,26 @@ pub async fn show(
     State(state): State<AppState>,
     principal: Principal,
     id: Result<Path<String>, PathRejection>,
+    params: Params,
 ) -> Result<Json<EventAnswer>, ApiError> {
     // What cannot be an id is the id of nothing.
     let Path(id) = id.map_err(|_| ApiError::NotFound)?;
-    let event = state.ledger.event(&principal.scope(), &id).await?;
+    let scope = principal.choose_scope(&query_of(&params)?.whose, &state.ledger).await?;
+    let event = state.ledger.event(&scope, &id).await?;
     event.map(|event| Json(event.into())).ok_or(ApiError::NotFound)
 }
 
-/// The same `range`, `from`, `to`, `model` and `tz` as the report's; without a range, all events.
-async fn filter(state: &AppState, principal: &Principal, params: &Params) -> Result<EventFilter, ApiError> {
-    let query = UsageQuery::from_params(params.0.iter().map(|(name, value)| (name, value)))?;
+/// The same `range`, `from`, `to`, `model`, `tz` and `user` as the report's.
+fn query_of(params: &Params) -> Result<UsageQuery, QueryError> {
+    UsageQuery::from_params(params.0.iter().map(|(name, value)| (name, value)))
+}
+
+/// Without a range, all events.
+async fn filter(state: &AppState, scope: &Scope, query: UsageQuery, params: &Params) -> Result<EventFilter, ApiError> {
     let is_limited = ["range", "from", "to"].iter().any(|name| params.get(name).is_some());
     let (start_ms, end_ms) = if is_limited {
         // Like the report's: the zone that is named, or else the budget's.
-        let budget = state.ledger.budget(&principal.user_id()).await?;
-        let zone = Zone::of_query(&query, Zone::parse(&budget.time_zone)?)?;
+        let zone = Zone::of_query(&query, state.ledger.zone_of(scope).await?)?;
         let period = period::resolve(&query, &zone, state.clock.now_ms())?;
         (Some(period.start_ms), Some(period.end_ms))
     } else {
@@ -113,6 +121,7 @@ impl From<UsageEvent> for EventAnswer {
         let at = DateTime::from_timestamp_millis(record.occurred_at_ms);
         Self {
             id,
+            user_id: record.user_id,
             occurred_at: at.map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true)),
             source: record.source,
             provider: record.provider,

@@ -63,8 +63,8 @@ pub async fn track(
 async fn track_one(state: &AppState, principal: &Principal, item: &Value) -> Result<Response, ApiError> {
     let records = read_event(state, principal, item)?;
     let applied = state.recorder.record(records).await?;
-    if applied.first().is_some_and(is_too_old) {
-        return Err(too_old().into());
+    if let Some(refusal) = applied.first().and_then(refusal_of) {
+        return Err(refusal.into());
     }
     let kept = kept_item(state, &principal.user_id(), applied.first()).await?;
     let status = if kept.status == "recorded" { StatusCode::CREATED } else { StatusCode::OK };
@@ -100,9 +100,9 @@ async fn track_batch(state: &AppState, principal: &Principal, items: &[Value]) -
             Ok(records) => {
                 let call = applied.get(next);
                 next += records.len();
-                match call {
-                    Some(call) if is_too_old(call) => ItemAnswer::Rejected(rejected_item(item, &too_old())),
-                    call => ItemAnswer::Kept(kept_item(state, &user, call).await?),
+                match call.and_then(refusal_of) {
+                    Some(refusal) => ItemAnswer::Rejected(rejected_item(item, &refusal)),
+                    None => ItemAnswer::Kept(kept_item(state, &user, call).await?),
                 }
             }
             Err(error) => ItemAnswer::Rejected(rejected_item(item, error)),
@@ -134,7 +134,7 @@ async fn kept_item(state: &AppState, user: &UserId, applied: Option<&Applied>) -
             ApplyOutcome::Updated => "updated",
             ApplyOutcome::Duplicate => "duplicate",
             // Told before: there is no event to show.
-            ApplyOutcome::TooOld => "rejected",
+            ApplyOutcome::TooOld | ApplyOutcome::Erased => "rejected",
         },
         cost_usd: event.cost.map(NanoUsd::to_decimal),
         cost_nano_usd: event.cost,
@@ -143,14 +143,18 @@ async fn kept_item(state: &AppState, user: &UserId, applied: Option<&Applied>) -
     })
 }
 
-fn is_too_old(applied: &Applied) -> bool {
-    applied.outcome == ApplyOutcome::TooOld
-}
-
-/// Nothing can tell it from an event that was removed and counted.
-fn too_old() -> FieldError {
-    let message = "is before the time from which this ledger keeps events, so it may be counted already";
-    FieldError { field: "occurredAt".into(), message: message.into() }
+/// Why the ledger does not take an event, if it does not.
+fn refusal_of(applied: &Applied) -> Option<FieldError> {
+    let (field, message) = match applied.outcome {
+        ApplyOutcome::Inserted | ApplyOutcome::Updated | ApplyOutcome::Duplicate => return None,
+        // Nothing can tell it from an event that was removed and counted.
+        ApplyOutcome::TooOld => {
+            ("occurredAt", "is before the time from which this ledger keeps events, so it may be counted already")
+        }
+        // The key that it came with is gone as well.
+        ApplyOutcome::Erased => ("", "is usage of somebody who was erased"),
+    };
+    Some(FieldError { field: field.into(), message: message.into() })
 }
 
 fn rejected_item(item: &Value, error: &FieldError) -> RejectedItem {

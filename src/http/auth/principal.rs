@@ -1,11 +1,13 @@
 //! Who acts. Worked out once for each request, by the gate, and handed to whatever answers it; with the address that the request
 //! comes from, to whatever changes something.
 
-use crate::domain::account::Account;
+use crate::domain::account::{Account, Role};
 use crate::domain::api_key::ApiKey;
 use crate::domain::audit::Actor;
+use crate::domain::query::{QueryError, Whose};
 use crate::domain::usage::{Scope, UserId};
 use crate::http::error::ApiError;
+use crate::ledger::{Ledger, LedgerError};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use std::net::IpAddr;
@@ -20,6 +22,15 @@ pub enum Principal {
     Key(ApiKey),
 }
 
+/// Why a question is not answered about whom it was asked about.
+#[derive(Debug, thiserror::Error)]
+pub enum ScopeError {
+    #[error("it asks for other people's usage")]
+    OwnOnly,
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
 impl Principal {
     /// Whose usage, budgets and keys they are.
     pub fn user_id(&self) -> UserId {
@@ -30,7 +41,7 @@ impl Principal {
         }
     }
 
-    /// What they may ask about: their own.
+    /// What they ask about unless they choose: their own.
     pub fn scope(&self) -> Scope {
         Scope::User(self.user_id())
     }
@@ -42,6 +53,33 @@ impl Principal {
             Self::Account(account) => Actor::account(&account.user_id, from),
             Self::Key(key) => Actor::key(&key.user_id, &key.id, from),
         }
+    }
+
+    /// What they have chosen to ask about.
+    pub async fn choose_scope(&self, whose: &Whose, ledger: &Ledger) -> Result<Scope, ScopeError> {
+        let user = match whose {
+            Whose::Own => return Ok(self.scope()),
+            Whose::User(user) if *user == self.user_id() => return Ok(self.scope()),
+            Whose::User(user) => Some(user),
+            Whose::Everyone => None,
+        };
+        if !self.sees_everyone(ledger).await? {
+            return Err(ScopeError::OwnOnly);
+        }
+        let Some(user) = user else { return Ok(Scope::Everyone) };
+        if !ledger.knows_user(user).await? {
+            return Err(LedgerError::from(QueryError::new("user", "is nobody with an account or usage here")).into());
+        }
+        Ok(Scope::User(user.clone()))
+    }
+
+    /// Whether everybody's usage may be asked for. A key may what the role of who made it allows, as it is now.
+    pub async fn sees_everyone(&self, ledger: &Ledger) -> Result<bool, LedgerError> {
+        Ok(match self {
+            Self::LocalOwner => true,
+            Self::Account(account) => account.role.sees_everyone(),
+            Self::Key(key) => ledger.role_of(&key.user_id).await?.is_some_and(Role::sees_everyone),
+        })
     }
 
     /// The key that they show, if any.

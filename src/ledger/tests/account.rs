@@ -11,7 +11,7 @@ const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
 const WORDS: &str = "four words of mine";
 
-async fn join(ledger: &Ledger, login: &str, role: Role) -> Account {
+pub(super) async fn join(ledger: &Ledger, login: &str, role: Role) -> Account {
     let invite = ledger.create_invite(role, &Actor::command_line(), NOON_MS).await.unwrap();
     match ledger
         .accept_invite(&invite, login, &NewPassword::parse(WORDS).unwrap(), &Actor::command_line(), NOON_MS)

@@ -7,7 +7,7 @@ use crate::domain::budget::{AlertLevel, Budget, BudgetPeriod, BudgetScope, Named
 use crate::ledger::AlertFilter;
 use chrono::NaiveDate;
 
-fn crossed(threshold: u32, at_ms: i64) -> NewAlert {
+pub(super) fn crossed(threshold: u32, at_ms: i64) -> NewAlert {
     let period_start = "2026-03-01".parse().unwrap();
     alert(
         AlertSubject::Budget { budget_id: "default".into(), period: BudgetPeriod::Month, period_start, threshold },

@@ -10,9 +10,10 @@ const ADDRESS: &str = "/api/live";
 const FIRST_PAUSE_S: u64 = 2;
 const LONGEST_PAUSE_S: u64 = 60;
 
-/// Hands every version that the server tells to `on_version`, until the component that called it is cleaned up.
-pub fn listen(is_connected: RwSignal<bool>, on_version: impl Fn(u64) + 'static) {
+/// Hands every version that the server tells of a question to `on_version`, until what called it is cleaned up.
+pub fn listen(question: &str, is_connected: RwSignal<bool>, on_version: impl Fn(u64) + 'static) {
     let line = Line {
+        address: StoredValue::new_local(format!("{ADDRESS}?{question}")),
         stream: StoredValue::new_local(None),
         pause_s: StoredValue::new_local(FIRST_PAUSE_S),
         on_version: StoredValue::new_local(Box::new(on_version)),
@@ -29,6 +30,7 @@ pub fn listen(is_connected: RwSignal<bool>, on_version: impl Fn(u64) + 'static) 
 /// Handles of the browser and what is known of the connection. Its parts are gone once the component is.
 #[derive(Clone, Copy)]
 struct Line {
+    address: StoredValue<String, LocalStorage>,
     stream: StoredValue<Option<Stream>, LocalStorage>,
     pause_s: StoredValue<u64, LocalStorage>,
     on_version: StoredValue<Box<dyn Fn(u64)>, LocalStorage>,
@@ -77,7 +79,7 @@ struct Stream {
 
 impl Stream {
     fn open(line: Line) -> Result<Self, JsValue> {
-        let source = EventSource::new(ADDRESS)?;
+        let source = EventSource::new(&line.address.get_value())?;
         let on_usage = Closure::<dyn FnMut(MessageEvent)>::new(move |message| line.tell(&message));
         let on_error = Closure::<dyn FnMut()>::new(move || {
             // Not at once: this closure is part of what is dropped.
