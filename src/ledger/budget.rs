@@ -4,6 +4,7 @@ use super::apply::queue_writers;
 use super::db::{with_reader, with_tx};
 use super::rollup::{EVERYONE, QUARTER, summed};
 use super::{Ledger, LedgerError};
+use crate::domain::account::Role;
 use crate::domain::audit::{Actor, AuditAction, AuditNote, AuditTarget, AuditTargetKind};
 use crate::domain::budget::{AtLimit, Budget, BudgetScope, DEFAULT_BUDGET, DaySpend, NamedBudget, Raise};
 use crate::domain::money::{NanoUsd, format_cost};

@@ -4,6 +4,7 @@ mod backup;
 
 use super::*;
 use crate::domain::account::{NewPassword, Role};
+use crate::domain::audit::Actor;
 use crate::domain::period::Zone;
 use crate::domain::query::UsageQuery;
 use crate::domain::tokens::TokenCounts;

@@ -7,6 +7,7 @@ use super::*;
 use crate::domain::account::{Account, Role};
 use crate::domain::alert::NewAlert;
 use crate::domain::api_key::{KeyScope, KeyText};
+use crate::domain::audit::Actor;
 use crate::domain::budget::{AlertLevel, Budget, BudgetScope, NamedBudget};
 use crate::domain::price::PriceBook;
 use crate::domain::query::{Range, UsageQuery};
@@ -45,7 +46,7 @@ async fn ann_in(ledger: &Ledger) -> (Account, KeyText) {
     ledger.apply(calls(user)).await.unwrap();
     let key = ledger.create_key(user, "laptop", &[KeyScope::Proxy], &Actor::command_line(), NOON_MS).await.unwrap().text;
     assert!(ledger.authenticate(&key, NOON_MS).await.unwrap().is_some());
-    ledger.open_session(user, NOON_MS).await.unwrap();
+    ledger.open_session(user, &Actor::command_line(), NOON_MS).await.unwrap();
     ledger.create_invite(Role::Admin, &Actor::account(user, None), NOON_MS).await.unwrap();
     ledger.save_budget(user, &Budget::default_in(&berlin()), &Actor::command_line(), NOON_MS).await.unwrap();
     let of_everyone = NamedBudget {

@@ -3,6 +3,7 @@
 use super::account::join;
 use super::*;
 use crate::domain::account::Role;
+use crate::domain::audit::Actor;
 use crate::domain::budget::{Budget, BudgetPeriod, BudgetScope, NamedBudget};
 use crate::domain::price::PriceBook;
 use crate::domain::query::{Aggregation, Range, UsageQuery};
@@ -138,7 +139,7 @@ on_both!(everyone_is_measured_by_the_lowest_monthly_budget_that_is_for_everyone,
     let daily = NamedBudget { period: BudgetPeriod::Day, ..of_everyone("daily", 1) };
     let of_model = NamedBudget { model: Some("opus".into()), ..of_everyone("of-model", 1) };
     for budget in [of_everyone("high", 9_000), of_everyone("low", 100), daily, of_model] {
-        ledger.save_named_budget(&budget, &PriceBook::builtin(), NOON_MS).await.unwrap();
+        ledger.save_named_budget(&budget, &PriceBook::builtin(), &Actor::command_line(), NOON_MS).await.unwrap();
     }
     let measured = report(&ledger, &Scope::Everyone, &UsageQuery::default()).await;
     let status = measured.budget.unwrap();
