@@ -2,7 +2,7 @@
 //!
 //! `apply` is the one door for usage events (events and rollups in one transaction), `usage` answers questions from
 //! rollups alone, `event` pages through single events, `budget`, `key`, `setting` and `import_file` keep small tables,
-//! `alert` keeps what was seen and `evidence` is what the watch asks for,
+//! `alert` keeps what was seen and `evidence` is what the watch asks for, `pause` keeps sessions that spent too fast,
 //! `account`, `session` and `invite` say who may use the dashboard (`password` and `token` keep their secrets as hashes), and
 //! `retention` removes old events and leaves their sums, `doctor` proves that the rollups equal the events, and `size` tells how
 //! much there is. `channel` keeps where alerts go, and `delivery` what is on its way there. `live` tells who listens that a user's
@@ -27,6 +27,7 @@ pub mod key;
 mod live;
 mod migrate;
 mod password;
+mod pause;
 mod removal;
 pub mod restore;
 mod retention;
@@ -69,6 +70,8 @@ pub struct Ledger {
     key_cache: key::KeyCache,
     /// Grows with every change of a budget in this process.
     budget_version: Arc<AtomicU64>,
+    /// Grows with every pause of a session that begins or ends in this process.
+    pause_version: Arc<AtomicU64>,
     hashing: password::Hashing,
     measured: size::LastMeasured,
 }
@@ -169,6 +172,7 @@ impl Ledger {
             versions: live::Versions::default(),
             key_cache: key::KeyCache::default(),
             budget_version: Arc::default(),
+            pause_version: Arc::default(),
             hashing: password::Hashing::default(),
             measured: size::LastMeasured::default(),
         }
