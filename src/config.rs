@@ -481,6 +481,20 @@ mod tests {
     }
 
     #[test]
+    fn the_breaker_is_off_unless_an_amount_is_set() {
+        let name = "TOLLBRIDGE_GATEWAY__BREAKER_USD_PER_MINUTE";
+        let breaker = |amount: &str| Config::from_text(REFERENCE, None, [(name.to_owned(), amount.to_owned())])?.breaker();
+        assert_eq!(breaker("").unwrap(), None);
+        assert_eq!(breaker("2.50").unwrap().unwrap().limit_per_minute, NanoUsd(2_500_000_000));
+        for wrong in ["0", "-1", "five", "2,5", "0.001", "1e3"] {
+            let error = breaker(wrong).unwrap_err().to_string();
+            assert!(error.starts_with("[gateway] breaker_usd_per_minute: must "), "{wrong}: {error}");
+        }
+        let number = settings("[gateway]\nbreaker_usd_per_minute = 5", &[]).unwrap_err().to_string();
+        assert!(number.contains("breaker_usd_per_minute") && number.contains("expected a string"), "{number}");
+    }
+
+    #[test]
     fn a_public_address_is_encrypted_and_links_in_alerts_lead_there() {
         let config = |url: &str| {
             Config::from_text(REFERENCE, None, [("TOLLBRIDGE_SERVER__PUBLIC_URL".to_owned(), url.to_owned())])
