@@ -205,6 +205,21 @@ async fn what_a_session_spent_a_minute_ago_does_not_count() {
 }
 
 #[tokio::test]
+async fn the_chat_is_no_session() {
+    let provider = FakeProvider::start().await;
+    let with_key = Setup { provider_key: Some("sk-ant-of-the-server"), ..setup() };
+    let server = GatewayServer::with(&provider.url(), with_key).await;
+    run_away(&server, "s-1").await;
+    let body = r#"{"message":"Hi","conversationId":"s-1","model":"claude-sonnet-4-20250514"}"#;
+    for _ in 0..4 {
+        assert_eq!(server.post("/api/chat", &[], body).await.status, 200);
+    }
+    let events = server.events(6).await;
+    assert!(events.iter().all(|event| event.cost == Some(NanoUsd(10_500_000))), "{events:#?}");
+    pauses(&server, 1).await;
+}
+
+#[tokio::test]
 async fn a_restart_keeps_the_pause() {
     let provider = FakeProvider::start().await;
     let (folder, clock) = (Arc::new(tempfile::tempdir().unwrap()), Clock::fixed_at(NOON_MS));

@@ -2,8 +2,8 @@
 //! up by it. What sessions have spent is in memory (`window`), who is paused in the ledger.
 //!
 //! What counts is what calls cost that have ended, at the moment of their end. What calls under way may cost is left out:
-//! that is a bound (all of `max_tokens`, all input fresh), often ten times the truth, and would pause who is not too fast.
-//! So a session goes beyond its limit by the calls that are under way when it reaches it.
+//! all of `max_tokens` and all of the input fresh is a bound that an agent whose input is cached stays far below, and would
+//! pause who is not too fast. So a session goes beyond its limit by the calls that are under way when it reaches it.
 
 mod window;
 

@@ -53,6 +53,10 @@ impl Windows {
 
 impl Window {
     fn add(&mut self, cost: NanoUsd, second: i64) {
+        if self.last_s() >= second + WINDOW_S {
+            // The clock was set back: when that was spent cannot be told any more.
+            self.0.clear();
+        }
         match self.0.back_mut() {
             // Calls end in any order within a moment.
             Some((last, sum)) if second <= *last => *sum = NanoUsd(sum.0.saturating_add(cost.0)),
@@ -94,6 +98,7 @@ mod tests {
         assert_eq!(add(10, 59), 110, "within the minute");
         assert_eq!(add(1, 61), 11, "the first one is over");
         assert_eq!(add(1, 200), 1);
+        assert_eq!(add(1, 0), 1, "a clock that was set back");
     }
 
     #[test]
