@@ -483,7 +483,8 @@ mod tests {
     #[test]
     fn the_breaker_is_off_unless_an_amount_is_set() {
         let name = "TOLLBRIDGE_GATEWAY__BREAKER_USD_PER_MINUTE";
-        let breaker = |amount: &str| Config::from_text(REFERENCE, None, [(name.to_owned(), amount.to_owned())])?.breaker();
+        let breaker =
+            |amount: &str| Config::from_text(REFERENCE, None, [(name.to_owned(), amount.to_owned())])?.breaker();
         assert_eq!(breaker("").unwrap(), None);
         assert_eq!(breaker("2.50").unwrap().unwrap().limit_per_minute, NanoUsd(2_500_000_000));
         for wrong in ["0", "-1", "five", "2,5", "0.001", "1e3"] {

@@ -59,7 +59,10 @@ async fn a_pause_is_listed_and_ended_by_a_program() {
     assert_eq!(server.get(&format!("{PAUSES}?state=closed")).await.blamed_field(), "state");
     assert_eq!(server.get(&format!("{PAUSES}?limit=0")).await.blamed_field(), "limit");
     let alert = &server.get("/api/analytics/alerts").await.json()["alerts"][0];
-    assert_eq!((&alert["kind"], &alert["pauseId"], &alert["level"]), (&json!("runaway"), &json!(id), &json!("critical")));
+    assert_eq!(
+        (&alert["kind"], &alert["pauseId"], &alert["level"]),
+        (&json!("runaway"), &json!(id), &json!("critical"))
+    );
     assert_eq!(alert["evidence"]["sessionId"], "s-1");
     assert_eq!(alert["evidence"]["spentNanoUsd"], 2_100_000_000_i64);
 }
@@ -107,7 +110,10 @@ async fn a_member_resumes_their_own_sessions_and_an_admin_everyones() {
 
     let admin = cookie_of(Person::Admin).await;
     let shown = page_of(&admin).await;
-    assert!(shown.contains("Session s-1") && shown.contains("Session s-2") && shown.contains("It is otto's."), "{shown}");
+    assert!(
+        shown.contains("Session s-1") && shown.contains("Session s-2") && shown.contains("It is otto's."),
+        "{shown}"
+    );
     send_form(server, &admin, &of_otto).await;
     let left = server.state.ledger.open_pauses(&Scope::Everyone, None).await.unwrap();
     assert_eq!(left.iter().map(|pause| &pause.id).collect::<Vec<_>>(), [&of_mia]);

@@ -139,8 +139,9 @@ async fn a_stream_under_way_goes_on_to_its_end() {
     let server = server_with(&provider).await;
     let pieces = |events: &[&str]| events.iter().map(chunk).collect::<Vec<_>>();
     let pause = vec![Step::Wait(Duration::from_millis(500))];
-    provider
-        .play([vec![stream_head(&[])], pieces(&EVENTS[..3]), pause, pieces(&EVENTS[3..]), vec![end_of_chunks()]].concat());
+    provider.play(
+        [vec![stream_head(&[])], pieces(&EVENTS[..3]), pause, pieces(&EVENTS[3..]), vec![end_of_chunks()]].concat(),
+    );
     let mut stream = server.begin("/v1/messages", &[(SESSION, "s-1")], STREAM_REQUEST).await;
     read_until(&mut stream, "content_block_start").await;
     run_away(&server, "s-1").await;
