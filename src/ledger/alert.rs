@@ -38,8 +38,8 @@ pub struct AlertPage {
 
 macro_rules! alert_columns {
     () => {
-        "user_id, id, kind, level, budget_id, period, period_start, threshold, day, rule, pause_id, fired_at_ms, message, \
-         evidence, acknowledged_at_ms, acknowledged_by, is_normal"
+        "user_id, id, kind, level, budget_id, period, period_start, threshold, day, rule, pause_id, fired_at_ms, \
+         message, evidence, acknowledged_at_ms, acknowledged_by, is_normal"
     };
 }
 
@@ -232,7 +232,8 @@ async fn insert_once(tx: &mut Tx, alert: NewAlert) -> Result<Option<Alert>, Ledg
             "insert into alert (",
             alert_columns!(),
             ", has_demo_data) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, null, null, $15, \
-             cast($11 as text) is null and exists (select 1 from series where user_id = $1 and source = $16)) on conflict do nothing"
+             cast($11 as text) is null and exists (select 1 from series where user_id = $1 and source = $16)) \
+             on conflict do nothing"
         ))
         .bind(&alert.user_id.0)
         .bind(&id)

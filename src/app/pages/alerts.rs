@@ -1,5 +1,5 @@
-//! Alerts: which sessions are paused, what happened, why, and whether somebody has seen it. Filters are links and everything that can be said of an
-//! alert is a form, so the page needs no scripts.
+//! Alerts: which sessions are paused, what happened, why, and whether somebody has seen it. Filters are links and everything
+//! that can be said of an alert is a form, so the page needs no scripts.
 
 use crate::app::kit::card::{Card, CardSkeleton};
 use crate::app::kit::failure::FailureNote;

@@ -124,8 +124,8 @@ impl Call {
         CallStart { model_requested: requested_model(&self.notes), context: self.context(), ..self.start.clone() }
     }
 
-    /// A budget or the breaker refused the call, or it broke off while that was being decided: the provider was not asked, so there is
-    /// nothing to record.
+    /// A budget or the breaker refused the call, or it broke off while that was being decided: the provider was not asked, so
+    /// there is nothing to record.
     pub fn withdraw(mut self) {
         self.has_ended = true;
         self.keepers.allowance.release(self.id());
@@ -157,11 +157,8 @@ impl Call {
             tracing::debug!(call_id = self.id(), status = self.status_code, ?ending, "a call ended");
             let Keepers { recorder, allowance, breaker } = &self.keepers;
             allowance.settle(self.id(), &records);
-            breaker.settle(
-                recorder.prices(),
-                &records,
-                self.start.started_at_ms.saturating_add_unsigned(self.elapsed_ms()),
-            );
+            let ended_ms = self.start.started_at_ms.saturating_add_unsigned(self.elapsed_ms());
+            breaker.settle(recorder.prices(), &records, ended_ms);
             recorder.end_with_parts(self.id(), &records);
             if let Some(listener) = self.listener.take() {
                 // Who has gone does not want to know.
