@@ -143,8 +143,12 @@ async fn serve(folder: &Path) {
     let ledger = Ledger::open(config.database_url().reveal(), &config.zone().unwrap()).await.unwrap();
     let (prices, clock) = (PriceBook::builtin(), Clock::System);
     let recorder = open_recorder(&config, &ledger, &prices, &clock).await.unwrap();
-    let options =
-        GatewayOptions { upstream: config.upstream().unwrap(), provider_key: None, limits: GatewayLimits::default() };
+    let options = GatewayOptions {
+        upstream: config.upstream().unwrap(),
+        provider_key: None,
+        limits: GatewayLimits::default(),
+        breaker: None,
+    };
     let state = AppState {
         gateway: Gateway::new(options, ledger.clone(), recorder.clone()).unwrap(),
         ledger,

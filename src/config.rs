@@ -4,7 +4,8 @@
 //! a misspelt setting that is silently ignored is worse than one that stops the start. The first table of the file is
 //! Leptos' own and is read by leptos_config.
 
-use crate::capture::gateway::{ProviderKey, UpstreamUrl, UpstreamUrlError};
+use crate::capture::gateway::{BreakerOptions, ProviderKey, UpstreamUrl, UpstreamUrlError};
+use crate::domain::money::{NanoUsd, parse_cents};
 use crate::domain::period::Zone;
 use leptos::config::LeptosOptions;
 use leptos::config::errors::LeptosConfigError;
@@ -74,6 +75,8 @@ pub struct DatabaseSettings {
 #[serde(default, deny_unknown_fields)]
 pub struct GatewaySettings {
     pub upstream_url: String,
+    /// Dollars as decimal text; empty: no breaker.
+    pub breaker_usd_per_minute: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,6 +133,8 @@ pub enum ConfigError {
     PublicUrl(#[from] PublicUrlError),
     #[error("[gateway] upstream_url: {0}")]
     UpstreamUrl(#[from] UpstreamUrlError),
+    #[error("[gateway] breaker_usd_per_minute: {0}")]
+    Breaker(String),
     #[error(
         "[retention] events_days: {0} is too few; 0 keeps events for good, and otherwise {LEAST_EVENTS_DAYS} days are the least"
     )]
@@ -153,7 +158,7 @@ impl Default for ServerSettings {
 
 impl Default for GatewaySettings {
     fn default() -> Self {
-        Self { upstream_url: "https://api.anthropic.com".into() }
+        Self { upstream_url: "https://api.anthropic.com".into(), breaker_usd_per_minute: String::new() }
     }
 }
 
@@ -201,6 +206,7 @@ impl Config {
         let config = Self { leptos, settings, provider_key, file };
         config.zone()?;
         config.upstream()?;
+        config.breaker()?;
         config.public_url()?;
         let events_days = config.settings.retention.events_days;
         if (1..LEAST_EVENTS_DAYS).contains(&events_days) {
@@ -233,6 +239,19 @@ impl Config {
     /// Where the gateway passes calls on to.
     pub fn upstream(&self) -> Result<UpstreamUrl, ConfigError> {
         Ok(UpstreamUrl::parse(&self.settings.gateway.upstream_url)?)
+    }
+
+    /// When the gateway pauses a session; none: never.
+    pub fn breaker(&self) -> Result<Option<BreakerOptions>, ConfigError> {
+        let text = self.settings.gateway.breaker_usd_per_minute.trim();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let cents = parse_cents(text).map_err(|error| ConfigError::Breaker(error.to_string()))?;
+        let limit = NanoUsd::from_cents(cents).filter(|limit| *limit > NanoUsd::ZERO);
+        let limit_per_minute =
+            limit.ok_or_else(|| ConfigError::Breaker("must be at least 0.01; empty is off".into()))?;
+        Ok(Some(BreakerOptions { limit_per_minute, dashboard_url: self.dashboard_url() }))
     }
 
     /// Where links in alerts lead, without a slash at its end: the public address, or the one that is listened on.
@@ -365,6 +384,21 @@ mod tests {
         assert_eq!(config("http://127.0.0.1:9/").unwrap().upstream().unwrap().to_string(), "http://127.0.0.1:9");
         let error = config("http://api.anthropic.com").unwrap_err().to_string();
         assert!(error.starts_with("[gateway] upstream_url"), "{error}");
+    }
+
+    #[test]
+    fn the_breaker_is_off_unless_an_amount_is_set() {
+        let name = "TOLLBRIDGE_GATEWAY__BREAKER_USD_PER_MINUTE";
+        let breaker =
+            |amount: &str| Config::from_text(REFERENCE, None, [(name.to_owned(), amount.to_owned())])?.breaker();
+        assert_eq!(breaker("").unwrap(), None);
+        assert_eq!(breaker("2.50").unwrap().unwrap().limit_per_minute, NanoUsd(2_500_000_000));
+        for wrong in ["0", "-1", "five", "2,5", "0.001", "1e3"] {
+            let error = breaker(wrong).unwrap_err().to_string();
+            assert!(error.starts_with("[gateway] breaker_usd_per_minute: must "), "{wrong}: {error}");
+        }
+        let number = settings("[gateway]\nbreaker_usd_per_minute = 5", &[]).unwrap_err().to_string();
+        assert!(number.contains("breaker_usd_per_minute") && number.contains("expected a string"), "{number}");
     }
 
     #[test]

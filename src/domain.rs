@@ -15,6 +15,7 @@ pub mod forecast;
 pub mod heat_map;
 pub mod money;
 pub mod notification;
+pub mod pause;
 pub mod period;
 pub mod price;
 pub mod projection;

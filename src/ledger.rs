@@ -2,7 +2,7 @@
 //!
 //! `apply` is the one door for usage events (events and rollups in one transaction), `usage` answers questions from
 //! rollups alone, `event` pages through single events, `budget`, `key`, `setting` and `import_file` keep small tables,
-//! `alert` keeps what was seen and `evidence` is what the watch asks for,
+//! `alert` keeps what was seen and `evidence` is what the watch asks for, `pause` keeps sessions that spent too fast,
 //! `account`, `session` and `invite` say who may use the dashboard (`password` and `token` keep their secrets as hashes), `audit` says
 //! who changed what, in the transaction of each such change, `price` notes which prices are in force,
 //! `retention` removes old events and leaves their sums, `erasure` takes everything of somebody away, `whose` says whose usage can
@@ -31,6 +31,7 @@ pub mod key;
 mod live;
 mod migrate;
 mod password;
+mod pause;
 mod price;
 mod removal;
 pub mod restore;
@@ -78,6 +79,8 @@ pub struct Ledger {
     key_cache: key::KeyCache,
     /// Grows with every change of a budget in this process.
     budget_version: Arc<AtomicU64>,
+    /// Grows with every pause of a session that begins or ends in this process.
+    pause_version: Arc<AtomicU64>,
     hashing: password::Hashing,
     measured: size::LastMeasured,
 }
@@ -178,6 +181,7 @@ impl Ledger {
             versions: live::Versions::default(),
             key_cache: key::KeyCache::default(),
             budget_version: Arc::default(),
+            pause_version: Arc::default(),
             hashing: password::Hashing::default(),
             measured: size::LastMeasured::default(),
         }

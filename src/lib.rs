@@ -48,7 +48,8 @@
 //!    `a_write_that_fails_half_way_leaves_nothing`, `totals_do_not_depend_on_order_or_repetition`, and
 //!    `doctor_sees_a_rollup_that_lies`.
 //! 5. **The gateway never changes, holds back or breaks a call**, unless a budget that blocks has no room for it
-//!    (`a_thousand_calls_at_once_do_not_overspend`). If recording fails, the call still goes through:
+//!    (`a_thousand_calls_at_once_do_not_overspend`), or its session spent too fast and waits to be resumed
+//!    (`a_session_that_spends_too_fast_is_paused_and_nothing_else_is`). If recording fails, the call still goes through:
 //!    `the_first_event_is_not_held_back`, `upstream_reset_after_each_event_index`,
 //!    `a_ledger_that_is_gone_changes_nothing_for_the_client`,
 //!    `a_disk_that_takes_nothing_more_holds_up_no_call_and_what_is_lost_is_counted`.

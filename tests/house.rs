@@ -101,7 +101,7 @@ fn every_question_names_whose_usage_it_is() {
 /// a transaction itself is nobody's act: it counts, moves, delivers or tidies up. A new one has to be put on this list.
 #[test]
 fn whatever_somebody_changes_is_written_into_the_audit_log() {
-    const NOBODYS: [(&str, usize); 12] = [
+    const NOBODYS: [(&str, usize); 14] = [
         // Who acknowledged an alert stands in the alert.
         ("alert.rs", 3),
         ("apply.rs", 1),
@@ -109,11 +109,15 @@ fn whatever_somebody_changes_is_written_into_the_audit_log() {
         ("audit.rs", 2),
         ("delivery.rs", 6),
         ("digest.rs", 1),
+        // A day of somebody who is being erased; who does it stands at its beginning and its end.
+        ("erasure.rs", 1),
         ("evidence.rs", 1),
         ("import_file.rs", 1),
         // When a key and a session were last used.
         ("key.rs", 1),
         ("session.rs", 1),
+        // The breaker pauses by itself.
+        ("pause.rs", 1),
         // Events, which are no settings: sample data, and what is no longer kept.
         ("removal.rs", 1),
         ("retention.rs", 2),

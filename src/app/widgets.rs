@@ -29,6 +29,7 @@ pub mod month_elsewhere;
 pub mod named_budget_form;
 pub mod own_password_field;
 pub mod password_form;
+pub mod paused_sessions;
 pub mod people_list;
 pub mod price_book;
 pub mod projection_card;

@@ -8,13 +8,15 @@
 //! - Headers pass, but for a list of those that do not (`headers`). Answers of calls carry one of ours.
 //! - One request of a client is one request to the provider: no retry, no redirect (`upstream`).
 //! - Reading is done in passing (`provider::request_scan`, `meter`, `coding`), and if it fails the bytes go on.
-//! - Where a budget blocks, a call passes if it still fits (`allowance`, `refusal`); nothing else is ever held back.
+//! - Where a budget blocks, a call passes if it still fits (`allowance`, `refusal`); calls of a session that spent too fast
+//!   wait until somebody resumes it (`breaker`); nothing else is ever held back.
 //! - A call is recorded once, however it ends (`call`). Prompts, answers and provider keys are not recorded at all.
 
 mod allowance;
 mod answer_body;
 mod attribution;
 mod batch;
+mod breaker;
 mod call;
 mod chat;
 mod client_end;
@@ -28,6 +30,7 @@ mod refusal;
 mod request_body;
 mod upstream;
 
+pub use breaker::BreakerOptions;
 pub use client_end::{ClientEnd, Cut};
 pub use credential::{Caller, ProviderKey};
 pub use error::GatewayError;
@@ -47,7 +50,8 @@ use axum::extract::Request;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HOST};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Version, request, response};
 use batch::ResultsReader;
-use call::{Call, Ending, Origin, requested_model};
+use breaker::{Breaker, Verdict};
+use call::{Call, Ending, Keepers, Origin, requested_model, session_of};
 use coding::Coding;
 use credential::Credential;
 use endpoint::{Endpoint, Unknown, Watch};
@@ -74,6 +78,8 @@ pub struct GatewayOptions {
     /// For clients that bring no credential of their own.
     pub provider_key: Option<ProviderKey>,
     pub limits: GatewayLimits,
+    /// None: no session is ever paused.
+    pub breaker: Option<BreakerOptions>,
 }
 
 /// How long who may be silent.
@@ -94,8 +100,7 @@ struct Shared {
     options: GatewayOptions,
     client: UpstreamClient,
     ledger: Ledger,
-    recorder: Recorder,
-    allowance: Allowance,
+    keepers: Keepers,
 }
 
 /// A request that may pass.
@@ -135,7 +140,9 @@ impl Gateway {
     pub fn new(options: GatewayOptions, ledger: Ledger, recorder: Recorder) -> Result<Self, rustls::Error> {
         let client = upstream::client(options.limits.connect)?;
         let allowance = Allowance::new(ledger.clone(), recorder.clone());
-        Ok(Self(Arc::new(Shared { options, client, ledger, recorder, allowance })))
+        let breaker = Breaker::new(options.breaker.clone(), ledger.clone());
+        let keepers = Keepers { recorder, allowance, breaker };
+        Ok(Self(Arc::new(Shared { options, client, ledger, keepers })))
     }
 
     /// Passes a request on to the provider, and its answer back. `now_ms` is the time of the call in UTC milliseconds.
@@ -213,8 +220,8 @@ impl Gateway {
         }
         let scope = allowance::scope_of(&admitted.caller, origin.context.project.as_deref());
         let client = parts.extensions.get::<ClientEnd>().cloned().unwrap_or_default();
-        let (recorder, allowance) = (self.0.recorder.clone(), self.0.allowance.clone());
-        let mut call = Call::new(recorder, allowance, &admitted.caller, admitted.now_ms, origin, body.notes(), client);
+        let keepers = self.0.keepers.clone();
+        let mut call = Call::new(keepers, &admitted.caller, admitted.now_ms, origin, body.notes(), client);
         match self.start(&call, &mut body, scope, admitted.now_ms).await {
             Ok(()) => {}
             Err(NotStarted::Refused(refusal)) => return self.refuse(call, &refusal),
@@ -243,8 +250,9 @@ impl Gateway {
         }
     }
 
-    /// Writes down that the call starts; where a budget may block it, not before what it may cost is reserved. Of a request
-    /// too large to wait for, that is decided when its end has come.
+    /// Writes down that the call starts; where a budget may block it, not before what it may cost is reserved, and where its
+    /// session may be paused, not before it is known. Of a request too large to wait for, that is decided when its end has
+    /// come.
     async fn start(
         &self,
         call: &Call,
@@ -252,12 +260,20 @@ impl Gateway {
         scope: CallScope,
         now_ms: i64,
     ) -> Result<(), NotStarted> {
-        let allowance = &self.0.allowance;
-        if !allowance.may_block(&scope, now_ms).await {
+        let Keepers { allowance, breaker, .. } = &self.0.keepers;
+        let may_be_paused = match breaker.judge(&scope.user_id, call.session_id().as_deref()).await {
+            Verdict::Passes => false,
+            Verdict::NotYetKnown => true,
+            Verdict::Paused(refusal) => return Err(NotStarted::Refused(refusal)),
+        };
+        let may_block = allowance.may_block(&scope, now_ms).await;
+        if !may_block && !may_be_paused {
             call.note_start().await;
             return Ok(());
         }
-        allowance.hold(call.id(), scope, now_ms);
+        if may_block {
+            allowance.hold(call.id(), scope, now_ms);
+        }
         let decision = self.decision(call, body, now_ms);
         if body.gather(DECIDED_FIRST_BYTES).await.map_err(NotStarted::Failed)? {
             return decision.await.map_err(NotStarted::Refused);
@@ -266,11 +282,13 @@ impl Gateway {
         Ok(())
     }
 
-    /// Reserves what the call may cost, once all of its request is known, and then writes down that it starts.
+    /// Once all of its request is known: refuses the call if its session is paused, reserves what it may cost if it is held
+    /// for that, and then writes down that it starts.
     fn decision(&self, call: &Call, body: &RequestBody, now_ms: i64) -> Decision {
-        let (allowance, recorder) = (self.0.allowance.clone(), self.0.recorder.clone());
+        let Keepers { recorder, allowance, breaker } = self.0.keepers.clone();
         let (start, notes) = (call.start_now(), body.notes());
         Box::pin(async move {
+            breaker.check(&start.user_id, session_of(&start.context, &notes).as_deref())?;
             allowance.reserve(&start.call_id, &notes.fields(), notes.bytes(), now_ms).await?;
             recorder.start(CallStart { model_requested: requested_model(&notes), ..start }).await;
             Ok(())
@@ -278,7 +296,7 @@ impl Gateway {
     }
 
     fn refuse(&self, call: Call, refusal: &Refusal) -> Response<Body> {
-        tracing::info!(call_id = call.id(), message = refusal.message, "a budget refused a call");
+        tracing::info!(call_id = call.id(), message = refusal.message, "a call was refused");
         let response = refusal.answer(call.id());
         call.withdraw();
         response
@@ -299,7 +317,7 @@ impl Gateway {
             }
             Watch::BatchResults { batch_id } if is_ok => {
                 let context = attribution::from_headers(&admitted.headers);
-                let recorder = self.0.recorder.clone();
+                let recorder = self.0.keepers.recorder.clone();
                 let results = ResultsReader::new(recorder, batch_id, admitted.caller, context, admitted.now_ms);
                 let coding = Coding::of(&answered.headers);
                 Ok(self.answer(answered, body, Reader::BatchResults(Box::new(results), coding)))

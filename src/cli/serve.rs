@@ -109,6 +109,7 @@ fn gateway(config: &Config, ledger: &Ledger, recorder: &Recorder) -> Result<Gate
         upstream: config.upstream()?,
         provider_key: config.provider_key.clone(),
         limits: GatewayLimits::default(),
+        breaker: config.breaker()?,
     };
     let opened = Gateway::new(options, ledger.clone(), recorder.clone());
     opened.map_err(|error| CommandError::Failed(format!("TLS cannot be used: {error}")))

@@ -1,9 +1,10 @@
-//! Alerts as facts: a threshold that was crossed or an anomaly that was seen, once each and for good. What crosses is
-//! decided in [`super::budget`], what is unusual in [`super::anomaly`]; `ledger::alert` keeps them.
+//! Alerts as facts: a threshold that was crossed, an anomaly that was seen or a session that ran away, once each and for
+//! good. What crosses is decided in [`super::budget`], what is unusual in [`super::anomaly`]; `ledger::alert` keeps them.
 
 use super::anomaly::{Anomaly, AnomalyKind, AnomalyRule, Severity};
 use super::budget::{AlertLevel, BudgetPeriod, Crossing, NamedBudget};
 use super::money::NanoUsd;
+use super::pause::SessionPause;
 use super::usage::{UnknownName, UserId};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,8 @@ pub enum AlertSubject {
     Budget { budget_id: String, period: BudgetPeriod, period_start: NaiveDate, threshold: u32 },
     /// An anomaly on a day of the user's zone.
     Anomaly { day: NaiveDate, kind: AnomalyKind, rule: AnomalyRule },
+    /// A session that spent too fast and was paused.
+    Runaway { pause_id: String },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,6 +56,7 @@ pub enum AlertKind {
     Spike,
     HighCost,
     UnusualPattern,
+    Runaway,
 }
 
 /// The figures that an alert rests on, as they were when it fired.
@@ -86,6 +90,8 @@ pub enum Measured {
         /// Percent above normal.
         difference: f64,
     },
+    /// What a session's calls cost that ended within a minute.
+    Minute { session_id: String, spent_nano_usd: NanoUsd, limit_nano_usd: NanoUsd },
 }
 
 /// A part of the spend that an alert is about.
@@ -168,6 +174,26 @@ impl NewAlert {
             },
         }
     }
+
+    /// A session that spends too fast, and waits for somebody to resume it.
+    pub fn of_pause(pause: &SessionPause) -> Self {
+        Self {
+            user_id: pause.user_id.clone(),
+            subject: AlertSubject::Runaway { pause_id: pause.id.clone() },
+            level: AlertLevel::Critical,
+            fired_at_ms: pause.paused_at_ms,
+            message: format!("{} It is paused until somebody resumes it; other sessions go on.", pause.message()),
+            evidence: Evidence {
+                measured: Measured::Minute {
+                    session_id: pause.session_id.clone(),
+                    spent_nano_usd: pause.spent,
+                    limit_nano_usd: pause.limit,
+                },
+                contributors: Vec::new(),
+                unpriced_calls: 0,
+            },
+        }
+    }
 }
 
 impl AlertSubject {
@@ -184,12 +210,13 @@ impl AlertSubject {
         match self {
             Self::Budget { .. } => AlertKind::Budget,
             Self::Anomaly { kind, .. } => AlertKind::of_anomaly(*kind),
+            Self::Runaway { .. } => AlertKind::Runaway,
         }
     }
 }
 
 impl AlertKind {
-    pub const ALL: [Self; 4] = [Self::Budget, Self::Spike, Self::HighCost, Self::UnusualPattern];
+    pub const ALL: [Self; 5] = [Self::Budget, Self::Spike, Self::HighCost, Self::UnusualPattern, Self::Runaway];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -197,6 +224,7 @@ impl AlertKind {
             Self::Spike => "spike",
             Self::HighCost => "high_cost",
             Self::UnusualPattern => "unusual_pattern",
+            Self::Runaway => "runaway",
         }
     }
 
@@ -208,10 +236,10 @@ impl AlertKind {
         }
     }
 
-    /// None for a budget's.
+    /// None for what is no anomaly.
     pub fn anomaly(self) -> Option<AnomalyKind> {
         match self {
-            Self::Budget => None,
+            Self::Budget | Self::Runaway => None,
             Self::Spike => Some(AnomalyKind::Spike),
             Self::HighCost => Some(AnomalyKind::HighCost),
             Self::UnusualPattern => Some(AnomalyKind::UnusualPattern),
@@ -290,7 +318,9 @@ mod tests {
         let figure = Measured::Figure { current_value: 1_250.5, normal_value: 200.0, difference: 525.3 };
         let contributor =
             Contributor { dimension: Dimension::Model, name: "claude-opus-5".into(), cost_nano_usd: NanoUsd(4) };
-        for measured in [spend, figure] {
+        let minute =
+            Measured::Minute { session_id: "s".into(), spent_nano_usd: NanoUsd(9), limit_nano_usd: NanoUsd(8) };
+        for measured in [spend, figure, minute] {
             let evidence = Evidence { measured, contributors: vec![contributor.clone()], unpriced_calls: 2 };
             let text = serde_json::to_string(&evidence).unwrap();
             assert_eq!(serde_json::from_str::<Evidence>(&text).unwrap(), evidence, "{text}");

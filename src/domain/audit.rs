@@ -28,6 +28,7 @@ pub enum AuditAction {
     ChannelChanged,
     ChannelDeleted,
     ChannelSecretRotated,
+    SessionResumed,
     PricesChanged,
 }
 
@@ -81,6 +82,7 @@ pub enum AuditTargetKind {
     Invitation,
     Budget,
     Channel,
+    Session,
     Prices,
 }
 
@@ -180,7 +182,7 @@ impl Actor {
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Login,
         Self::LoginFailed,
         Self::Logout,
@@ -200,6 +202,7 @@ impl AuditAction {
         Self::ChannelChanged,
         Self::ChannelDeleted,
         Self::ChannelSecretRotated,
+        Self::SessionResumed,
         Self::PricesChanged,
     ];
 
@@ -224,6 +227,7 @@ impl AuditAction {
             Self::ChannelChanged => "channel_changed",
             Self::ChannelDeleted => "channel_deleted",
             Self::ChannelSecretRotated => "channel_secret_rotated",
+            Self::SessionResumed => "session_resumed",
             Self::PricesChanged => "prices_changed",
         }
     }
@@ -238,7 +242,8 @@ impl AuditAction {
             | Self::UserDisabled
             | Self::UserEnabled
             | Self::UserDeleted => AuditGroup::Users,
-            Self::BudgetCreated | Self::BudgetChanged | Self::BudgetDeleted => AuditGroup::Budgets,
+            // A breaker is a limit, as a budget is.
+            Self::BudgetCreated | Self::BudgetChanged | Self::BudgetDeleted | Self::SessionResumed => AuditGroup::Budgets,
             Self::ChannelCreated | Self::ChannelChanged | Self::ChannelDeleted | Self::ChannelSecretRotated => {
                 AuditGroup::Channels
             }
@@ -280,7 +285,8 @@ impl ActorKind {
 }
 
 impl AuditTargetKind {
-    pub const ALL: [Self; 6] = [Self::User, Self::Key, Self::Invitation, Self::Budget, Self::Channel, Self::Prices];
+    pub const ALL: [Self; 7] =
+        [Self::User, Self::Key, Self::Invitation, Self::Budget, Self::Channel, Self::Session, Self::Prices];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -289,6 +295,7 @@ impl AuditTargetKind {
             Self::Invitation => "invitation",
             Self::Budget => "budget",
             Self::Channel => "channel",
+            Self::Session => "session",
             Self::Prices => "prices",
         }
     }

@@ -47,7 +47,7 @@ pub struct Fact {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Topic {
-    /// A budget's threshold was crossed, or will be.
+    /// A budget's threshold was crossed, or will be; or a session spent too fast and was paused.
     Budget,
     /// Usage that is unlike the days before.
     Anomaly,
@@ -89,7 +89,7 @@ impl Notification {
             facts.push(Fact::new("Calls without a price", alert.evidence.unpriced_calls.to_string()));
         }
         Self {
-            topic: if kind == AlertKind::Budget { Topic::Budget } else { Topic::Anomaly },
+            topic: if kind.anomaly().is_some() { Topic::Anomaly } else { Topic::Budget },
             level: alert.level,
             title: title_of(alert),
             sentence: alert.message.clone(),
@@ -158,6 +158,7 @@ fn title_of(alert: &Alert) -> String {
         (subject, _) => match subject.kind() {
             AlertKind::Spike => "More tokens than usual".into(),
             AlertKind::HighCost => "A higher cost than usual".into(),
+            AlertKind::Runaway => "A session is paused".into(),
             AlertKind::UnusualPattern | AlertKind::Budget => "More calls than usual".into(),
         },
     }
@@ -179,6 +180,11 @@ fn figures(kind: AlertKind, measured: &Measured) -> Vec<Fact> {
             Fact::new("Usual", figure(kind, *normal_value)),
             Fact::new("Above usual", format!("{difference:.0} %")),
         ],
+        Measured::Minute { session_id, spent_nano_usd, limit_nano_usd } => vec![
+            Fact::new("Session", session_id),
+            Fact::new("Spent within a minute", format_cost(*spent_nano_usd)),
+            Fact::new("Limit", format_cost(*limit_nano_usd)),
+        ],
     }
 }
 
@@ -187,7 +193,7 @@ fn figure(kind: AlertKind, value: f64) -> String {
     match kind {
         AlertKind::Spike => format!("{} tokens", format_tokens(value.max(0.0).round() as u64)),
         AlertKind::HighCost => format_cost(NanoUsd::from_cents(value.round() as i64).unwrap_or_default()),
-        AlertKind::UnusualPattern | AlertKind::Budget => format!("{value:.0} calls"),
+        AlertKind::UnusualPattern | AlertKind::Budget | AlertKind::Runaway => format!("{value:.0} calls"),
     }
 }
 

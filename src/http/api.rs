@@ -8,6 +8,7 @@ pub mod budgets;
 pub mod channels;
 pub mod chat;
 pub mod events;
+pub mod pauses;
 pub mod prices;
 pub mod usage;
 
@@ -16,6 +17,7 @@ use crate::capture::ingest::FieldError;
 use crate::domain::query::QueryError;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
+use chrono::{DateTime, SecondsFormat};
 
 /// The URL's parameters as decoded pairs, in their order.
 pub struct Params(pub Vec<(String, String)>);
@@ -40,6 +42,11 @@ impl Params {
         let mut query = form_urlencoded::Serializer::new(String::new());
         format!("{path}?{}", query.extend_pairs(kept).append_pair("after", cursor).finish())
     }
+}
+
+/// An instant as answers give it; none where no calendar has it.
+fn moment(at_ms: i64) -> Option<String> {
+    DateTime::from_timestamp_millis(at_ms).map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Params {

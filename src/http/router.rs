@@ -53,7 +53,7 @@ pub struct OpenRoute {
 }
 
 /// What programs talk to, and what the dashboard's pages call beside their server functions.
-pub static API: [ApiRoute; 27] = [
+pub static API: [ApiRoute; 29] = [
     route(Method::POST, "/analytics/usage", Needs::Key(Ingest), TRACKING_BODY, || post(api::usage::track)),
     route(Method::GET, "/analytics/tokens", Needs::Key(Read), SMALL_BODY, || get(api::analytics::report)),
     route(Method::GET, "/analytics/budget", Needs::Key(Read), SMALL_BODY, || get(api::budget::show)),
@@ -69,6 +69,8 @@ pub static API: [ApiRoute; 27] = [
     route(Method::POST, "/analytics/alerts/{id}/normal", Needs::Key(Admin), SMALL_BODY, || {
         post(api::alerts::mark_normal)
     }),
+    route(Method::GET, "/analytics/pauses", Needs::Key(Read), SMALL_BODY, || get(api::pauses::list)),
+    route(Method::POST, "/analytics/pauses/{id}/resume", Needs::Key(Admin), SMALL_BODY, || post(api::pauses::resume)),
     route(Method::GET, "/analytics/events", Needs::Key(Read), SMALL_BODY, || get(api::events::list)),
     route(Method::GET, "/analytics/events/{id}", Needs::Key(Read), SMALL_BODY, || get(api::events::show)),
     route(Method::GET, "/channels", Needs::Key(Read), SMALL_BODY, || get(api::channels::list)),

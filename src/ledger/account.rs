@@ -124,7 +124,7 @@ impl Ledger {
         self.change_account(user, AccountChange::Deletion, actor, now_ms).await
     }
 
-    /// Whatever is done to an account but the owner's ends its sessions, and its keys are asked for anew. Says whether there
+    /// Whatever is done to an account but the owner's ends its sessions and its open invitations, and its keys are asked for anew. Says whether there
     /// is such an account.
     async fn change_account(
         &self,
@@ -139,8 +139,12 @@ impl Ledger {
         let mut change = self.begin_change(actor, now_ms).await?;
         let Some(login) = what.carry_out(change.tx(), user, now_ms).await? else { return Ok(false) };
         end_sessions(change.tx(), user).await?;
+        end_invites(change.tx(), user).await?;
         change.commit(what.note(user, login)).await?;
         self.forget_keys_of(user);
+        if let AccountChange::Deletion = what {
+            self.note_budget_changed(&UserId::owner());
+        }
         Ok(true)
     }
 
@@ -166,6 +170,7 @@ impl AccountChange {
     async fn carry_out(self, tx: &mut Tx, user: &UserId, now_ms: i64) -> Result<Option<String>, LedgerError> {
         if let Self::Deletion = self {
             revoke_keys(tx, user, now_ms).await?;
+            let_go(tx, user).await?;
         }
         if let Self::Enabling = self {
             give_up_erasure(tx, user).await?;
@@ -199,6 +204,33 @@ impl AccountChange {
         };
         AuditNote::new(action, AuditTarget::user(user, login), detail)
     }
+}
+
+/// Who may not invite any more may have kept a link for themselves.
+async fn end_invites(tx: &mut Tx, user: &UserId) -> Result<(), LedgerError> {
+    with_tx!(tx, |connection| {
+        sqlx::query("delete from invite where created_by = $1 and used_at_ms is null")
+            .bind(&user.0)
+            .execute(connection)
+            .await?;
+    });
+    Ok(())
+}
+
+/// What would go on acting for somebody who is gone, where nobody sees it: channels end, and a limit that they have set for
+/// everyone becomes the owner's, because it protects the others too.
+pub(super) async fn let_go(tx: &mut Tx, user: &UserId) -> Result<(), LedgerError> {
+    const STATEMENTS: [&str; 3] = [
+        "delete from delivery where user_id = $1",
+        "delete from channel where user_id = $1",
+        "update budget set user_id = 'owner' where user_id = $1 and scope = 'everyone'",
+    ];
+    for statement in STATEMENTS {
+        with_tx!(tx, |connection| {
+            sqlx::query(statement).bind(&user.0).execute(connection).await?;
+        });
+    }
+    Ok(())
 }
 
 async fn revoke_keys(tx: &mut Tx, user: &UserId, now_ms: i64) -> Result<(), LedgerError> {

@@ -10,6 +10,7 @@ use super::{Ledger, LedgerError};
 use crate::domain::alert::{Acknowledgement, Alert, AlertKind, AlertSubject, NewAlert};
 use crate::domain::anomaly::AnomalyRule;
 use crate::domain::notification::Notification;
+use crate::domain::pause::SessionPause;
 use crate::domain::query::read_date;
 use crate::domain::usage::{Source, UserId};
 use chrono::NaiveDate;
@@ -38,8 +39,8 @@ pub struct AlertPage {
 
 macro_rules! alert_columns {
     () => {
-        "user_id, id, kind, level, budget_id, period, period_start, threshold, day, rule, fired_at_ms, message, \
-         evidence, acknowledged_at_ms, acknowledged_by, is_normal"
+        "user_id, id, kind, level, budget_id, period, period_start, threshold, day, rule, pause_id, fired_at_ms, \
+         message, evidence, acknowledged_at_ms, acknowledged_by, is_normal"
     };
 }
 
@@ -55,9 +56,7 @@ impl Ledger {
         let erased = erased_users(&mut tx).await?;
         let mut recorded: Vec<Alert> = Vec::new();
         for alert in alerts.into_iter().filter(|alert| !erased.contains(&alert.user_id.0)) {
-            let Some(alert) = insert_once(&mut tx, alert).await? else { continue };
-            enqueue_in(&mut tx, &alert.user_id, &Notification::of_alert(&alert), alert.fired_at_ms).await?;
-            recorded.push(alert);
+            recorded.extend(record_in(&mut tx, alert).await?);
         }
         let users: Vec<&UserId> = recorded.iter().map(|alert| &alert.user_id).collect();
         self.sign_moved(&mut tx, &users).await?;
@@ -83,6 +82,7 @@ impl Ledger {
                     select.push(" and day = ").push_bind(columns.day);
                     select.push(" and rule = ").push_bind(columns.rule);
                 }
+                AlertSubject::Runaway { .. } => drop(select.push(" and pause_id = ").push_bind(columns.pause_id)),
             }
             select.build_query_scalar().fetch_one(pool).await?
         });
@@ -104,8 +104,7 @@ impl Ledger {
                 });
             }
             if let Some(is_of_budget) = filter.is_of_budget {
-                select.push(if is_of_budget { " and kind = " } else { " and kind <> " });
-                select.push_bind(AlertKind::Budget.name());
+                select.push(if is_of_budget { " and budget_id is not null" } else { " and day is not null" });
             }
             if let Some((at_ms, id)) = &after {
                 select.push(" and (fired_at_ms, id) < (").push_bind(*at_ms).push(", ").push_bind(id).push(")");
@@ -217,6 +216,14 @@ pub(super) async fn remove_of_demo_data(tx: &mut Tx, user: &UserId) -> Result<()
     Ok(())
 }
 
+/// Writes an alert down with the messages that tell of it, in a transaction that is under way: all of it or nothing. Gives
+/// it back if there was none about the same.
+pub(super) async fn record_in(tx: &mut Tx, alert: NewAlert) -> Result<Option<Alert>, LedgerError> {
+    let Some(alert) = insert_once(tx, alert).await? else { return Ok(None) };
+    enqueue_in(tx, &alert.user_id, &Notification::of_alert(&alert), alert.fired_at_ms).await?;
+    Ok(Some(alert))
+}
+
 /// The one place where an alert comes into the ledger. Gives it back if there was none about the same.
 async fn insert_once(tx: &mut Tx, alert: NewAlert) -> Result<Option<Alert>, LedgerError> {
     let id = uuid::Uuid::now_v7().to_string();
@@ -226,8 +233,9 @@ async fn insert_once(tx: &mut Tx, alert: NewAlert) -> Result<Option<Alert>, Ledg
         sqlx::query(concat!(
             "insert into alert (",
             alert_columns!(),
-            ", has_demo_data) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, null, null, $14, \
-             exists (select 1 from series where user_id = $1 and source = $15)) on conflict do nothing"
+            ", has_demo_data) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, null, null, $15, \
+             cast($11 as text) is null and exists (select 1 from series where user_id = $1 and source = $16)) \
+             on conflict do nothing"
         ))
         .bind(&alert.user_id.0)
         .bind(&id)
@@ -239,6 +247,7 @@ async fn insert_once(tx: &mut Tx, alert: NewAlert) -> Result<Option<Alert>, Ledg
         .bind(columns.threshold)
         .bind(columns.day)
         .bind(columns.rule)
+        .bind(columns.pause_id)
         .bind(alert.fired_at_ms)
         .bind(&alert.message)
         .bind(evidence)
@@ -252,6 +261,26 @@ async fn insert_once(tx: &mut Tx, alert: NewAlert) -> Result<Option<Alert>, Ledg
     let recorded =
         Alert { id, user_id, subject, level, fired_at_ms, message, evidence, acknowledged: None, is_normal: false };
     Ok((inserted > 0).then_some(recorded))
+}
+
+/// Notes that who resumed a session has seen the alert of its pause.
+pub(super) async fn acknowledge_of_pause(
+    tx: &mut Tx,
+    pause: &SessionPause,
+    by: &UserId,
+    now_ms: i64,
+) -> Result<(), LedgerError> {
+    let id: Option<String> = with_tx!(tx, |connection| {
+        sqlx::query_scalar("select id from alert where user_id = $1 and pause_id = $2")
+            .bind(&pause.user_id.0)
+            .bind(&pause.id)
+            .fetch_optional(connection)
+            .await?
+    });
+    if let Some(id) = id {
+        acknowledge(tx, &pause.user_id, &id, by, now_ms).await?;
+    }
+    Ok(())
 }
 
 async fn acknowledge(tx: &mut Tx, user: &UserId, id: &str, by: &UserId, now_ms: i64) -> Result<bool, LedgerError> {
@@ -280,30 +309,33 @@ struct SubjectColumns<'a> {
     threshold: Option<i64>,
     day: Option<String>,
     rule: Option<&'static str>,
+    pause_id: Option<&'a str>,
 }
 
 impl<'a> SubjectColumns<'a> {
     fn of(subject: &'a AlertSubject) -> Self {
-        let kind = subject.kind().name();
+        let none = Self {
+            kind: subject.kind().name(),
+            budget_id: None,
+            period: None,
+            period_start: None,
+            threshold: None,
+            day: None,
+            rule: None,
+            pause_id: None,
+        };
         match subject {
             AlertSubject::Budget { budget_id, period, period_start, threshold } => Self {
-                kind,
                 budget_id: Some(budget_id),
                 period: Some(period.name()),
                 period_start: Some(period_start.to_string()),
                 threshold: Some(i64::from(*threshold)),
-                day: None,
-                rule: None,
+                ..none
             },
-            AlertSubject::Anomaly { day, rule, .. } => Self {
-                kind,
-                budget_id: None,
-                period: None,
-                period_start: None,
-                threshold: None,
-                day: Some(day.to_string()),
-                rule: Some(rule.name()),
-            },
+            AlertSubject::Anomaly { day, rule, .. } => {
+                Self { day: Some(day.to_string()), rule: Some(rule.name()), ..none }
+            }
+            AlertSubject::Runaway { pause_id } => Self { pause_id: Some(pause_id), ..none },
         }
     }
 }
@@ -320,6 +352,7 @@ struct AlertRow {
     threshold: Option<i64>,
     day: Option<String>,
     rule: Option<String>,
+    pause_id: Option<String>,
     fired_at_ms: i64,
     message: String,
     evidence: String,
@@ -332,6 +365,9 @@ impl AlertRow {
     fn subject(&self) -> Result<AlertSubject, LedgerError> {
         let missing = || LedgerError::OutOfRange("alert.kind");
         let kind: AlertKind = self.kind.parse().map_err(|_| missing())?;
+        if kind == AlertKind::Runaway {
+            return Ok(AlertSubject::Runaway { pause_id: self.pause_id.clone().ok_or_else(missing)? });
+        }
         let Some(kind) = kind.anomaly() else {
             let period = self.period.as_deref().ok_or_else(missing)?;
             return Ok(AlertSubject::Budget {

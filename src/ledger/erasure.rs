@@ -4,6 +4,7 @@
 //! at a time and each with its sums, and at last the rest. Broken off in between, the sums still equal the events, the account
 //! is there and shut out, and erasing it again goes on.
 
+use super::account::let_go;
 use super::apply::queue_writers;
 use super::db::{Tx, with_tx};
 use super::rollup::{EVERYONE, added, plain, rollup_columns, summed};
@@ -26,14 +27,12 @@ const ACCESS: [&str; 3] = [
     "delete from invite where created_by = $1",
 ];
 
-/// What is left when usage and access are gone. A limit that somebody has set for everyone protects the others too.
-const REST: [&str; 9] = [
+/// What is left when usage, access and [`let_go`] are done.
+const REST: [&str; 7] = [
     "delete from series where user_id = $1",
-    "update budget set user_id = 'owner' where user_id = $1 and scope = 'everyone'",
     "delete from budget where user_id = $1",
     "delete from alert where user_id = $1",
-    "delete from delivery where user_id = $1",
-    "delete from channel where user_id = $1",
+    "delete from session_pause where user_id = $1",
     "delete from import_file where user_id = $1",
     "delete from usage_version where user_id = $1",
     "delete from account where user_id = $1",
@@ -161,6 +160,7 @@ impl Ledger {
                 .await?
                 .rows_affected()
         });
+        let_go(change.tx(), user).await?;
         run_each(change.tx(), &REST, user).await?;
         with_tx!(change.tx(), |connection| {
             sqlx::query(NOBODYS_SERIES).execute(connection).await?;
@@ -170,6 +170,7 @@ impl Ledger {
         self.sign_moved(change.tx(), &[&UserId::owner()]).await?;
         change.commit(AuditNote::new(AuditAction::UserDeleted, AuditTarget::user(user, login), "their usage is erased")).await?;
         self.note_budget_changed(&UserId::owner());
+        self.note_pauses_changed(user);
         Ok(events)
     }
 }

@@ -37,7 +37,7 @@ async fn set_limit(ledger: &Ledger, cents: i64) {
 fn thresholds(alerts: &[Alert]) -> Vec<u32> {
     let of = |alert: &Alert| match &alert.subject {
         AlertSubject::Budget { threshold, .. } => Some(*threshold),
-        AlertSubject::Anomaly { .. } => None,
+        AlertSubject::Anomaly { .. } | AlertSubject::Runaway { .. } => None,
     };
     alerts.iter().filter_map(of).collect()
 }
@@ -141,7 +141,7 @@ async fn spend_on_tuesdays(ledger: &Ledger) {
 fn anomalies(alerts: &[Alert]) -> Vec<(AnomalyKind, AnomalyRule)> {
     let of = |alert: &Alert| match alert.subject {
         AlertSubject::Anomaly { kind, rule, .. } => Some((kind, rule)),
-        AlertSubject::Budget { .. } => None,
+        AlertSubject::Budget { .. } | AlertSubject::Runaway { .. } => None,
     };
     alerts.iter().filter_map(of).collect()
 }

@@ -30,6 +30,8 @@ const TABLE: &str = "
     GET    /api/analytics/alerts                      401     401    401       401     403     403   200        403
     POST   /api/analytics/alerts/{id}/acknowledge     401     401    401       401     403     403   403        404
     POST   /api/analytics/alerts/{id}/normal          401     401    401       401     403     403   403        404
+    GET    /api/analytics/pauses                      401     401    401       401     403     403   200        403
+    POST   /api/analytics/pauses/{id}/resume          401     401    401       401     403     403   403        404
     GET    /api/analytics/events                      401     401    401       401     403     403   200        403
     GET    /api/analytics/events/{id}                 401     401    401       401     403     403   200        403
     GET    /api/channels                              401     401    401       401     403     403   200        403
@@ -83,6 +85,7 @@ const TABLE: &str = "
     POST   /_fn/get_alerts                            401     200    200       401     401     401   401        401
     POST   /_fn/acknowledge_alert                     401     404    404       401     401     401   401        401
     POST   /_fn/mark_alert_normal                     401     404    404       401     401     401   401        401
+    POST   /_fn/resume_session                        401     404    404       401     401     401   401        401
     POST   /_fn/get_channels                          401     200    200       401     401     401   401        401
     POST   /_fn/get_channel_draft                     401     200    200       401     401     401   401        401
     POST   /_fn/save_channel                          401     200    200       401     401     401   401        401
@@ -252,7 +255,9 @@ fn body_of(path: &str) -> (&'static str, String) {
         }
         "/_fn/get_audit_log" => json(serde_json::json!({"group": "", "person": "", "after": null})),
         "/_fn/get_alerts" => json(serde_json::json!({"show": "open", "after": null})),
-        "/_fn/acknowledge_alert" | "/_fn/mark_alert_normal" => (FORM, "id=none&show=open".into()),
+        "/_fn/acknowledge_alert" | "/_fn/mark_alert_normal" | "/_fn/resume_session" => {
+            (FORM, "id=none&show=open".into())
+        }
         "/_fn/get_channel_draft" => json(serde_json::json!({"wanted": {"New": "slack"}})),
         "/_fn/save_channel" => {
             let form =

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use tollbridge::domain::account::Role;
 use tollbridge::domain::api_key::KeyScope;
+use tollbridge::domain::audit::Actor;
 use tollbridge::domain::query::UsageQuery;
 use tollbridge::domain::usage::UserId;
 

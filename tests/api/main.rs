@@ -21,6 +21,7 @@ mod limits;
 mod live;
 mod login;
 mod pages;
+mod pauses;
 mod people;
 mod prices;
 mod retention;

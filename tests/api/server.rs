@@ -61,6 +61,7 @@ impl TestServer {
             upstream: config.upstream().unwrap(),
             provider_key: None,
             limits: GatewayLimits::default(),
+            breaker: None,
         };
         let state = AppState {
             notifier: open_notifier(&config).unwrap(),

@@ -40,6 +40,8 @@ pub struct Setup {
     pub provider_key: Option<&'static str>,
     /// SQLite in the server's folder, unless said otherwise.
     pub database_url: Option<String>,
+    /// None: the breaker is off, as it is unless somebody switches it on.
+    pub breaker_usd_per_minute: Option<&'static str>,
     /// What memory may hold while the spool cannot be written.
     pub queue_max_bytes: Option<usize>,
 }
@@ -72,6 +74,9 @@ impl GatewayServer {
         let mut config = Config::from_text(&text, None, database).unwrap();
         config.settings.server.data_dir = folder.path().to_owned();
         config.settings.server.stop_grace_s = setup.stop_grace_s.unwrap_or(config.settings.server.stop_grace_s);
+        if let Some(limit) = setup.breaker_usd_per_minute {
+            config.settings.gateway.breaker_usd_per_minute = limit.into();
+        }
         let ledger = Ledger::open(config.database_url().reveal(), &config.zone().unwrap()).await.unwrap();
         let prices = PriceBook::builtin();
         let recorder_clock = clock.clone();
@@ -86,6 +91,7 @@ impl GatewayServer {
             upstream: UpstreamUrl::parse(upstream).unwrap(),
             provider_key: setup.provider_key.and_then(ProviderKey::new),
             limits: setup.limits,
+            breaker: config.breaker().unwrap(),
         };
         let state = AppState {
             notifier: open_notifier(&config).unwrap(),

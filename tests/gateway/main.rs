@@ -3,6 +3,7 @@
 mod answers;
 mod attacks;
 mod batches;
+mod breaker;
 mod budgets;
 mod canary;
 mod chat;

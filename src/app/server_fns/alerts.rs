@@ -1,4 +1,4 @@
-//! What the Alerts page asks for: a page of alerts as they are shown, and what may be said of one.
+//! What the Alerts page asks for: the paused sessions and a page of alerts as they are shown, and what may be said of one.
 
 use super::codec::Json;
 use super::error::AppError;
@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 /// A page of alerts, the newest first, with moments as they are shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertList {
+    /// The newest that are still paused: everyone's for who manages the server.
+    pub pauses: Vec<ShownPause>,
     pub alerts: Vec<ShownAlert>,
     /// Cursor of the next page, if there is one.
     pub next: Option<String>,
@@ -37,6 +39,14 @@ pub struct ShownAlert {
     pub is_normal: bool,
 }
 
+/// A paused session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownPause {
+    /// Of the pause.
+    pub id: String,
+    pub message: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShownContributor {
     /// `Model`, `Project` or `Session`.
@@ -57,7 +67,8 @@ pub async fn get_alerts(show: AlertShow, after: Option<String>) -> Result<AlertL
     use crate::domain::period::{Zone, local_date};
     use crate::ledger::AlertFilter;
     let state = expect_context::<crate::http::state::AppState>();
-    let user = super::principal::principal()?.user_id();
+    let principal = super::principal::principal()?;
+    let user = principal.user_id();
     let budget = state.ledger.budget(&user).await.map_err(refuse)?;
     let zone = Zone::parse(&budget.time_zone).map_err(|error| refuse(error.into()))?;
     let (is_open, is_of_budget) = match show {
@@ -70,7 +81,31 @@ pub async fn get_alerts(show: AlertShow, after: Option<String>) -> Result<AlertL
     let page = state.ledger.alerts(&user, &filter).await.map_err(refuse)?;
     let today = local_date(&zone, state.clock.now_ms());
     let alerts = page.alerts.into_iter().map(|alert| shown::shown_alert(alert, &zone, today)).collect();
-    Ok(AlertList { alerts, next: page.next, time_zone: zone.name().into() })
+    let open = state.ledger.open_pauses(&principal.pause_scope(), Some(50)).await.map_err(refuse)?;
+    // Their names are only needed where somebody else's session is shown.
+    let is_foreign = open.iter().any(|pause| pause.user_id != user);
+    let accounts = if is_foreign { state.ledger.accounts().await.map_err(refuse)? } else { Vec::new() };
+    let pauses = open.into_iter().map(|pause| shown::shown_pause(pause, &user, &accounts, &zone, today)).collect();
+    Ok(AlertList { pauses, alerts, next: page.next, time_zone: zone.name().into() })
+}
+
+/// Lets a paused session go on. A plain form is sent back to the page, which shows `show`.
+///
+/// # Errors
+/// [`AppError::NotFound`] if there is no such pause, or it is somebody else's and who asks does not manage the server.
+#[server(prefix = "/_fn")]
+pub async fn resume_session(id: String, show: String) -> Result<(), AppError> {
+    use super::error::{answer_with_status, refuse};
+    use super::form::go_on_to;
+    let state = expect_context::<crate::http::state::AppState>();
+    let (scope, actor) = (super::principal::principal()?.pause_scope(), super::principal::actor()?);
+    let resumed = state.ledger.resume_session(&scope, &id, &actor, state.clock.now_ms()).await.map_err(refuse)?;
+    let is_there = resumed.is_some();
+    if !is_there {
+        answer_with_status(404);
+    }
+    go_on_to(&AlertShow::parse(&show).href());
+    if is_there { Ok(()) } else { Err(AppError::NotFound) }
 }
 
 /// Notes that the user has seen an alert. A plain form is sent back to the page, which shows `show`.

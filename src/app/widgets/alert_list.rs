@@ -18,7 +18,7 @@ pub fn AlertListCard(
     acknowledge: ServerAction<AcknowledgeAlert>,
     mark_normal: ServerAction<MarkAlertNormal>,
 ) -> impl IntoView {
-    let AlertList { alerts, next, time_zone } = list;
+    let AlertList { alerts, next, time_zone, .. } = list;
     let AlertsAddress { show, after } = address;
     let none = alerts.is_empty().then(|| view! { <CardEmpty message=nothing_to_show(show, after.is_some())/> });
     let failure = move || {
@@ -52,6 +52,7 @@ pub fn word_of(kind: AlertKind) -> &'static str {
         AlertKind::Spike => "Token spike",
         AlertKind::HighCost => "High cost",
         AlertKind::UnusualPattern => "Unusual number of calls",
+        AlertKind::Runaway => "Runaway session",
     }
 }
 
@@ -100,7 +101,7 @@ fn AlertItem(
     });
     let against =
         measured_against.map(|what| view! { <p class="quiet small">{format!("Measured against {what}.")}</p> });
-    let is_anomaly = kind != AlertKind::Budget;
+    let is_anomaly = kind.anomaly().is_some();
     let seen = match (&acknowledged, is_normal) {
         (Some(at), true) => Some(format!("Called normal {at}")),
         (Some(at), false) => Some(format!("Acknowledged {at}")),
@@ -150,8 +151,8 @@ fn AlertItem(
     .into_any()
 }
 
-/// What a form says beside its button: about which alert, and what the page shows, to come back to.
-fn fields_of(id: &str, show: AlertShow) -> impl IntoView + use<> {
+/// What a form says beside its button: about which alert or pause, and what the page shows, to come back to.
+pub fn fields_of(id: &str, show: AlertShow) -> impl IntoView + use<> {
     view! {
         <input type="hidden" name="id" value=id.to_owned()/>
         <input type="hidden" name="show" value=show.name()/>

@@ -144,8 +144,7 @@ impl Allowance {
     pub fn settle(&self, call_id: &str, records: &[UsageRecord]) {
         let mut book = self.0.lock();
         let Some(call) = book.calls.get_mut(call_id) else { return };
-        let costs = records.iter().filter_map(|record| price_record(self.0.recorder.prices(), record).cost);
-        let cost = NanoUsd(costs.fold(0_i64, |sum, cost| sum.saturating_add(cost.0)));
+        let cost = cost_of(self.0.recorder.prices(), records);
         if cost == NanoUsd::ZERO {
             book.calls.remove(call_id);
             return;
@@ -296,6 +295,12 @@ pub fn scope_of(caller: &Caller, project: Option<&str>) -> CallScope {
         api_key_id: caller.api_key_id.clone(),
         project: project.map(str::to_owned),
     }
+}
+
+/// What a call cost, with its parts. What has no price counts nothing.
+pub fn cost_of(prices: &PriceBook, records: &[UsageRecord]) -> NanoUsd {
+    let costs = records.iter().filter_map(|record| price_record(prices, record).cost);
+    NanoUsd(costs.fold(0, |sum, cost| sum.saturating_add(cost.0)))
 }
 
 /// The whole request as input, fresh or written to the 5-minute cache, whichever is dearer, and as much output as it allows.

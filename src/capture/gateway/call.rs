@@ -3,6 +3,7 @@
 
 use super::allowance::Allowance;
 use super::attribution::{self, clean};
+use super::breaker::Breaker;
 use super::client_end::{ClientEnd, Cut};
 use super::credential::Caller;
 use super::request_body::RequestNotes;
@@ -22,8 +23,7 @@ const MAX_USAGE_JSON_BYTES: usize = 16 * 1024;
 
 /// Dropped without an end, it ends as one whose client hung up or was hung up on: that is what drops a call.
 pub struct Call {
-    recorder: Recorder,
-    allowance: Allowance,
+    keepers: Keepers,
     start: CallStart,
     began: Instant,
     notes: RequestNotes,
@@ -35,6 +35,14 @@ pub struct Call {
     has_noted_usage: bool,
     has_ended: bool,
     listener: Option<oneshot::Sender<Vec<UsageRecord>>>,
+}
+
+/// Who is told how a call ends.
+#[derive(Clone)]
+pub struct Keepers {
+    pub recorder: Recorder,
+    pub allowance: Allowance,
+    pub breaker: Breaker,
 }
 
 /// Where a call came from and what it belongs to.
@@ -63,8 +71,7 @@ pub enum Ending {
 
 impl Call {
     pub fn new(
-        recorder: Recorder,
-        allowance: Allowance,
+        keepers: Keepers,
         caller: &Caller,
         now_ms: i64,
         origin: Origin,
@@ -82,8 +89,7 @@ impl Call {
             context: origin.context,
         };
         Self {
-            recorder,
-            allowance,
+            keepers,
             start,
             began: Instant::now(),
             notes,
@@ -103,9 +109,14 @@ impl Call {
         &self.start.call_id
     }
 
+    /// The session that it belongs to, as far as its request has told.
+    pub fn session_id(&self) -> Option<String> {
+        session_of(&self.start.context, &self.notes)
+    }
+
     /// Writes down that the call is about to be sent. Waits two milliseconds at most.
     pub async fn note_start(&self) {
-        self.recorder.start(self.start_now()).await;
+        self.keepers.recorder.start(self.start_now()).await;
     }
 
     /// What is known of the call before its answer.
@@ -113,11 +124,11 @@ impl Call {
         CallStart { model_requested: requested_model(&self.notes), context: self.context(), ..self.start.clone() }
     }
 
-    /// A budget refused the call, or it broke off while that was being decided: the provider was not asked, so there is
-    /// nothing to record.
+    /// A budget or the breaker refused the call, or it broke off while that was being decided: the provider was not asked, so
+    /// there is nothing to record.
     pub fn withdraw(mut self) {
         self.has_ended = true;
-        self.allowance.release(self.id());
+        self.keepers.allowance.release(self.id());
     }
 
     pub fn note_answer(&mut self, status: StatusCode, headers: &HeaderMap) {
@@ -134,7 +145,7 @@ impl Call {
         if self.reading.has_started && !self.has_noted_usage {
             self.has_noted_usage = true;
             if let Some(so_far) = self.records(Ending::ClientClosed).first() {
-                self.recorder.usage(self.id(), so_far);
+                self.keepers.recorder.usage(self.id(), so_far);
             }
         }
     }
@@ -144,8 +155,11 @@ impl Call {
         if !std::mem::replace(&mut self.has_ended, true) {
             let records = self.records(ending);
             tracing::debug!(call_id = self.id(), status = self.status_code, ?ending, "a call ended");
-            self.allowance.settle(self.id(), &records);
-            self.recorder.end_with_parts(self.id(), &records);
+            let Keepers { recorder, allowance, breaker } = &self.keepers;
+            allowance.settle(self.id(), &records);
+            let ended_ms = self.start.started_at_ms.saturating_add_unsigned(self.elapsed_ms());
+            breaker.settle(recorder.prices(), &records, ended_ms);
+            recorder.end_with_parts(self.id(), &records);
             if let Some(listener) = self.listener.take() {
                 // Who has gone does not want to know.
                 listener.send(records).ok();
@@ -220,9 +234,8 @@ impl Call {
     }
 
     fn context(&self) -> CallContext {
-        let session = self.start.context.session_id.clone();
         CallContext {
-            session_id: session.or_else(|| attribution::session_of(&self.notes.fields().user_id?)),
+            session_id: session_of(&self.start.context, &self.notes),
             tools_used: self.reading.tools_used.0.clone(),
             request_id: self.request_id.clone(),
             message_id: self.reading.message_id.as_deref().and_then(clean),
@@ -239,6 +252,11 @@ impl Drop for Call {
     fn drop(&mut self) {
         self.end(self.client.why_cut().map_or(Ending::ClientClosed, Ending::Cut));
     }
+}
+
+/// The session that the headers name, or else the request, as far as it has come.
+pub fn session_of(context: &CallContext, notes: &RequestNotes) -> Option<String> {
+    context.session_id.clone().or_else(|| attribution::session_of(&notes.fields().user_id?))
 }
 
 /// The model that the request names, as far as it has come.

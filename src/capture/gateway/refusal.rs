@@ -1,15 +1,19 @@
-//! What a client is told when a budget refuses its call: in the words and headers by which Claude Code knows a spend limit
+//! What a client is told when a budget or the breaker refuses its call: in the words and headers by which Claude Code knows a spend limit
 //! and stops instead of trying again.
 
 use crate::domain::budget::NamedBudget;
 use crate::domain::money::NanoUsd;
+use crate::domain::pause::SessionPause;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::DateTime;
 use serde::Serialize;
 
-/// Which budget has no room for a call, and until when.
+/// A pause has no end of its own. Claude Code stops trying where it would have to wait for more than a minute.
+const PAUSE_RETRY_AFTER_S: i64 = 3_600;
+
+/// Which budget has no room for a call, and until when; or which session is paused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub message: String,
@@ -45,6 +49,16 @@ impl Refusal {
             budget.limit_at(now_ms),
         );
         Self { message, retry_after_s: ((ends_ms.saturating_sub(now_ms) + 999) / 1_000).max(1) }
+    }
+
+    /// `dashboard_url` is where the session can be resumed.
+    pub fn of_pause(pause: &SessionPause, dashboard_url: &str) -> Self {
+        let message = format!(
+            "spend limit reached (this session; paused until somebody resumes it). {} Other sessions go on. \
+             Resume it at {dashboard_url}/alerts",
+            pause.message()
+        );
+        Self { message, retry_after_s: PAUSE_RETRY_AFTER_S }
     }
 
     /// The answer carries the refusal itself as an extension, for callers on this side who need no wire format.

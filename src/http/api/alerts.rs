@@ -1,6 +1,6 @@
 //! `GET /api/analytics/alerts`, newest first, page by page; `POST …/{id}/acknowledge` and `POST …/{id}/normal`.
 
-use super::Params;
+use super::{Params, moment};
 use crate::domain::alert::{Alert, AlertKind, AlertSubject, Evidence};
 use crate::domain::anomaly::AnomalyRule;
 use crate::domain::budget::{AlertLevel, BudgetPeriod};
@@ -13,7 +13,6 @@ use crate::ledger::AlertFilter;
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 
 const DEFAULT_LIMIT: u32 = 50;
@@ -47,6 +46,7 @@ pub struct AlertAnswer {
 enum SubjectAnswer {
     Budget { budget_id: String, period: BudgetPeriod, period_start: String, threshold: u32 },
     Anomaly { day: String, rule: AnomalyRule },
+    Runaway { pause_id: String },
 }
 
 pub async fn list(
@@ -117,6 +117,7 @@ impl From<Alert> for AlertAnswer {
                 SubjectAnswer::Budget { budget_id, period, period_start: period_start.to_string(), threshold }
             }
             AlertSubject::Anomaly { day, rule, .. } => SubjectAnswer::Anomaly { day: day.to_string(), rule },
+            AlertSubject::Runaway { pause_id } => SubjectAnswer::Runaway { pause_id },
         };
         Self {
             id: alert.id,
@@ -131,8 +132,4 @@ impl From<Alert> for AlertAnswer {
             is_normal: alert.is_normal,
         }
     }
-}
-
-fn moment(at_ms: i64) -> Option<String> {
-    DateTime::from_timestamp_millis(at_ms).map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true))
 }

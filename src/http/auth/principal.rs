@@ -82,6 +82,11 @@ impl Principal {
         })
     }
 
+    /// Whose paused sessions they see and may resume: their own, or everyone's if they manage the server.
+    pub fn pause_scope(&self) -> Scope {
+        if self.manages_server() { Scope::Everyone } else { self.scope() }
+    }
+
     /// The key that they show, if any.
     pub fn api_key_id(&self) -> Option<&str> {
         match self {

@@ -1,8 +1,11 @@
 //! Accounts: who gets in, for how long, and who no longer.
 
+use super::delivery::channel;
 use super::*;
 use crate::domain::account::{Account, NewPassword, Role};
 use crate::domain::api_key::KeyScope;
+use crate::domain::budget::{Budget, BudgetScope, NamedBudget};
+use crate::domain::price::PriceBook;
 use crate::ledger::invite::Joined;
 use crate::ledger::token::Token;
 
@@ -185,4 +188,32 @@ on_both!(a_deleted_account_leaves_its_usage_and_nothing_else, |ledger| {
     assert_eq!(ledger.check_password("ann", WORDS, &Actor::command_line(), NOON_MS).await.unwrap(), None);
     assert_eq!(ledger.account("ann").await.unwrap(), None);
     assert_eq!(ledger.event(&only(ann.user_id), &call.id).await.unwrap().map(|kept| kept.id), Some(call.id));
+});
+
+on_both!(what_somebody_has_left_behind_acts_for_nobody, |ledger| {
+    let actor = Actor::command_line();
+    let password = NewPassword::parse(WORDS).unwrap();
+    for change in ["made a member", "shut out", "deleted"] {
+        let ann = join(&ledger, "ann", Role::Admin).await;
+        let invite = ledger.create_invite(Role::Admin, &Actor::account(&ann.user_id, None), NOON_MS).await.unwrap();
+        ledger.save_channel(&channel(ann.user_id.clone(), "c1"), &actor, NOON_MS).await.unwrap();
+        let house = NamedBudget {
+            id: change.into(),
+            name: change.into(),
+            scope: BudgetScope::Everyone,
+            ..NamedBudget::of_default(&ann.user_id, &Budget::default_in(&berlin()))
+        };
+        ledger.save_named_budget(&house, &PriceBook::builtin(), &actor, NOON_MS).await.unwrap();
+        match change {
+            "made a member" => ledger.set_role(&ann.user_id, Role::Member, &actor, NOON_MS).await.unwrap(),
+            "shut out" => ledger.set_disabled(&ann.user_id, true, &actor, NOON_MS).await.unwrap(),
+            _ => ledger.delete_account(&ann.user_id, &actor, NOON_MS).await.unwrap(),
+        };
+        let joined = ledger.accept_invite(&invite, "bob", &password, &actor, NOON_MS).await.unwrap();
+        assert_eq!(joined, Joined::InviteIsOver, "{change}");
+        ledger.delete_account(&ann.user_id, &actor, NOON_MS).await.unwrap();
+        assert_eq!(ledger.channels(&ann.user_id).await.unwrap(), [], "nobody could end it");
+        let budgets = ledger.budgets(&UserId::owner()).await.unwrap();
+        assert!(budgets.iter().any(|budget| budget.name == change), "the limit still protects the others");
+    }
 });

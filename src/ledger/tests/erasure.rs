@@ -9,6 +9,7 @@ use crate::domain::alert::NewAlert;
 use crate::domain::api_key::{KeyScope, KeyText};
 use crate::domain::audit::Actor;
 use crate::domain::budget::{AlertLevel, Budget, BudgetScope, NamedBudget};
+use crate::domain::pause::SessionPause;
 use crate::domain::price::PriceBook;
 use crate::domain::query::{Range, UsageQuery};
 use crate::domain::report::UsageReport;
@@ -60,6 +61,7 @@ async fn ann_in(ledger: &Ledger) -> (Account, KeyText) {
     ledger.record_alerts(vec![NewAlert { user_id: user.clone(), ..crossed(50, NOON_MS) }]).await.unwrap();
     ledger.enqueue(user, &notification(AlertLevel::Info), NOON_MS).await.unwrap();
     ledger.save_import_file(user, "a.jsonl", FileMark { size_bytes: 1, modified_at_ms: 1 }).await.unwrap();
+    ledger.pause_session(&SessionPause { user_id: user.clone(), ..pause("s-1", NOON_MS) }).await.unwrap();
     (ann, key)
 }
 

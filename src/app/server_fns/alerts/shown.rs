@@ -1,13 +1,16 @@
 //! From an alert to what the page shows of it: words, amounts, moments and where to look.
 
-use super::{ShownAlert, ShownContributor};
+use super::{ShownAlert, ShownContributor, ShownPause};
 use crate::app::format::{moment, percent};
+use crate::domain::account::Account;
 use crate::domain::alert::{Alert, AlertSubject, Contributor, Dimension, Measured};
 use crate::domain::anomaly::{AnomalyKind, AnomalyRule};
 use crate::domain::budget::BudgetPeriod;
 use crate::domain::money::{NanoUsd, format_cost, group_thousands};
+use crate::domain::pause::SessionPause;
 use crate::domain::period::{Zone, local_date};
 use crate::domain::query::{Range, UsageQuery};
+use crate::domain::usage::UserId;
 use chrono::{Days, NaiveDate};
 
 pub(super) fn shown_alert(alert: Alert, zone: &Zone, today: NaiveDate) -> ShownAlert {
@@ -15,13 +18,13 @@ pub(super) fn shown_alert(alert: Alert, zone: &Zone, today: NaiveDate) -> ShownA
     let (from, to) = days_of(&alert.subject, fired_on);
     let model = match &alert.evidence.measured {
         Measured::Spend { model, .. } => model.clone(),
-        Measured::Figure { .. } => None,
+        Measured::Figure { .. } | Measured::Minute { .. } => None,
     };
     let contributors = alert.evidence.contributors.iter().map(|one| shown_contributor(one, from, to)).collect();
     let measured_against = match &alert.subject {
         AlertSubject::Anomaly { rule: AnomalyRule::WeeklyMean, .. } => Some("the mean of the seven days before"),
         AlertSubject::Anomaly { rule: AnomalyRule::Robust, .. } => Some("days like it, by the same hour"),
-        AlertSubject::Budget { .. } => None,
+        AlertSubject::Budget { .. } | AlertSubject::Runaway { .. } => None,
     };
     let at = |at_ms: i64| moment(&zone.format_instant(at_ms), today);
     ShownAlert {
@@ -39,10 +42,28 @@ pub(super) fn shown_alert(alert: Alert, zone: &Zone, today: NaiveDate) -> ShownA
     }
 }
 
+/// With a name where it is not the session of who looks.
+pub(super) fn shown_pause(
+    pause: SessionPause,
+    viewer: &UserId,
+    accounts: &[Account],
+    zone: &Zone,
+    today: NaiveDate,
+) -> ShownPause {
+    let at = moment(&zone.format_instant(pause.paused_at_ms), today);
+    let login = accounts.iter().find(|account| account.user_id == pause.user_id).map(|account| account.login.as_str());
+    let whose = match login {
+        _ if pause.user_id == *viewer => String::new(),
+        login => format!(" It is {}'s.", login.unwrap_or("somebody else")),
+    };
+    ShownPause { message: format!("{} Paused at {at}.{whose}", pause.message()), id: pause.id }
+}
+
 /// The days that an alert is about: of a budget's period those up to the day on which it fired.
 fn days_of(subject: &AlertSubject, fired_on: NaiveDate) -> (NaiveDate, NaiveDate) {
     match subject {
         AlertSubject::Anomaly { day, .. } => (*day, *day),
+        AlertSubject::Runaway { .. } => (fired_on, fired_on),
         AlertSubject::Budget { period, period_start, .. } => {
             let longest = match period {
                 BudgetPeriod::Day => 1,
@@ -72,6 +93,10 @@ fn figures_of(alert: &Alert) -> Vec<(String, String)> {
             }
             figures
         }
+        Measured::Minute { spent_nano_usd, limit_nano_usd, .. } => vec![
+            named("Spent within a minute", format_cost(*spent_nano_usd)),
+            named("Limit", format_cost(*limit_nano_usd)),
+        ],
     }
 }
 
