@@ -243,7 +243,9 @@ impl AuditAction {
             | Self::UserEnabled
             | Self::UserDeleted => AuditGroup::Users,
             // A breaker is a limit, as a budget is.
-            Self::BudgetCreated | Self::BudgetChanged | Self::BudgetDeleted | Self::SessionResumed => AuditGroup::Budgets,
+            Self::BudgetCreated | Self::BudgetChanged | Self::BudgetDeleted | Self::SessionResumed => {
+                AuditGroup::Budgets
+            }
             Self::ChannelCreated | Self::ChannelChanged | Self::ChannelDeleted | Self::ChannelSecretRotated => {
                 AuditGroup::Channels
             }

@@ -143,13 +143,7 @@ impl Ledger {
         Ok(Some(events))
     }
 
-    async fn erase_rest(
-        &self,
-        user: &UserId,
-        login: String,
-        actor: &Actor,
-        now_ms: i64,
-    ) -> Result<u64, LedgerError> {
+    async fn erase_rest(&self, user: &UserId, login: String, actor: &Actor, now_ms: i64) -> Result<u64, LedgerError> {
         let mut change = self.begin_change(actor, now_ms).await?;
         queue_writers(change.tx()).await?;
         let events = with_tx!(change.tx(), |connection| {
@@ -168,7 +162,9 @@ impl Ledger {
         // Whoever came in before the first step may have left something behind it.
         run_each(change.tx(), &ACCESS, user).await?;
         self.sign_moved(change.tx(), &[&UserId::owner()]).await?;
-        change.commit(AuditNote::new(AuditAction::UserDeleted, AuditTarget::user(user, login), "their usage is erased")).await?;
+        change
+            .commit(AuditNote::new(AuditAction::UserDeleted, AuditTarget::user(user, login), "their usage is erased"))
+            .await?;
         self.note_budget_changed(&UserId::owner());
         self.note_pauses_changed(user);
         Ok(events)

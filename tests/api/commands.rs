@@ -241,7 +241,10 @@ async fn who_is_deleted_keeps_or_loses_their_usage_as_chosen() {
         let ledger = Ledger::open(&url, &Zone::UTC).await.unwrap();
         let invite = ledger.create_invite(Role::Member, &Actor::command_line(), Clock::System.now_ms()).await.unwrap();
         let password = NewPassword::parse("four words of mine").unwrap();
-        let joined = ledger.accept_invite(&invite, login, &password, &Actor::command_line(), Clock::System.now_ms()).await.unwrap();
+        let joined = ledger
+            .accept_invite(&invite, login, &password, &Actor::command_line(), Clock::System.now_ms())
+            .await
+            .unwrap();
         let Joined::Account(account) = joined else { panic!("{joined:?}") };
         let call = TrackedCall::new("claude-sonnet-4-20250514", TokenCounts::default(), Clock::System.now_ms());
         ledger.track(&PriceBook::builtin(), &account.user_id, call).await.unwrap();

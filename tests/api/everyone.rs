@@ -126,7 +126,13 @@ async fn a_key_sees_what_the_role_of_its_maker_allows_now() {
     let people = with_usage().await;
     let key = people.new_key(Person::Admin, &[KeyScope::Read]).await;
     assert_eq!(calls(&people, &key, "everyone").await, 7);
-    people.server.state.ledger.set_role(people.user(Person::Admin), Role::Member, &Actor::command_line(), NOW_MS).await.unwrap();
+    people
+        .server
+        .state
+        .ledger
+        .set_role(people.user(Person::Admin), Role::Member, &Actor::command_line(), NOW_MS)
+        .await
+        .unwrap();
     assert_eq!(get(&people, &key, &format!("{TOKENS}?user=everyone")).await.status, StatusCode::FORBIDDEN);
     assert_eq!(calls(&people, &key, "").await, 4);
 }
@@ -176,7 +182,13 @@ async fn the_page_offers_the_choice_to_who_may_choose_and_says_whose_figures_it_
         people.server.get_with(path, &[("cookie", &cookie)]).await.text()
     };
     let otto = people.user(Person::OtherMember).0.clone();
-    people.server.state.ledger.delete_account(&people.user(Person::OtherMember).clone(), &Actor::command_line(), NOW_MS).await.unwrap();
+    people
+        .server
+        .state
+        .ledger
+        .delete_account(&people.user(Person::OtherMember).clone(), &Actor::command_line(), NOW_MS)
+        .await
+        .unwrap();
     let everyone = page(Person::Admin, "/?range=week&user=everyone&sort=calls").await;
     let options: Vec<&str> = everyone
         .split("<option value=\"")

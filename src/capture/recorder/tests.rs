@@ -112,7 +112,11 @@ async fn calls_under_way_of_somebody_erased_leave_no_trace() {
     let ledger = ledger_in(folder.path()).await;
     let invite = ledger.create_invite(Role::Member, &Actor::command_line(), NOW_MS).await.unwrap();
     let password = NewPassword::parse("four words of mine").unwrap();
-    let Joined::Account(ann) = ledger.accept_invite(&invite, "ann", &password, &Actor::command_line(), NOW_MS).await.unwrap() else { panic!() };
+    let Joined::Account(ann) =
+        ledger.accept_invite(&invite, "ann", &password, &Actor::command_line(), NOW_MS).await.unwrap()
+    else {
+        panic!()
+    };
     let of_ann = |call_id: &str| CallStart { user_id: ann.user_id.clone(), ..call_start(call_id) };
 
     let recorder = recorder_in(folder.path()).await;

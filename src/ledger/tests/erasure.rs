@@ -45,7 +45,8 @@ async fn ann_in(ledger: &Ledger) -> (Account, KeyText) {
     let ann = join(ledger, "ann", Role::Admin).await;
     let user = &ann.user_id;
     ledger.apply(calls(user)).await.unwrap();
-    let key = ledger.create_key(user, "laptop", &[KeyScope::Proxy], &Actor::command_line(), NOON_MS).await.unwrap().text;
+    let key =
+        ledger.create_key(user, "laptop", &[KeyScope::Proxy], &Actor::command_line(), NOON_MS).await.unwrap().text;
     assert!(ledger.authenticate(&key, NOON_MS).await.unwrap().is_some());
     ledger.open_session(user, &Actor::command_line(), NOON_MS).await.unwrap();
     ledger.create_invite(Role::Admin, &Actor::account(user, None), NOON_MS).await.unwrap();
@@ -121,7 +122,11 @@ on_both!(who_is_erased_leaves_nothing_and_the_others_as_they_were, |ledger| {
     let mut of_everyone = ledger.follow(&Scope::Everyone);
     of_everyone.mark_unchanged();
 
-    assert_eq!(ledger.erase_account(&ann.user_id, &Actor::command_line(), TODAY_MS).await.unwrap(), Some(30), "events that were still there");
+    assert_eq!(
+        ledger.erase_account(&ann.user_id, &Actor::command_line(), TODAY_MS).await.unwrap(),
+        Some(30),
+        "events that were still there"
+    );
 
     let left = rows_of(&ledger, &ann.user_id).await;
     assert_eq!(left.iter().filter(|(_, count)| *count > 0).collect::<Vec<_>>(), [&("erased_user".to_owned(), 1)]);
@@ -144,7 +149,11 @@ on_both!(who_is_erased_leaves_nothing_and_the_others_as_they_were, |ledger| {
     let budgets = ledger.budgets(&UserId::owner()).await.unwrap();
     assert_eq!(budgets.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["Monthly budget", "House"]);
     assert_eq!(ledger.erase_account(&ann.user_id, &Actor::command_line(), TODAY_MS).await.unwrap(), None, "once");
-    assert_eq!(ledger.erase_account(&UserId::owner(), &Actor::command_line(), TODAY_MS).await.unwrap(), None, "the owner stays");
+    assert_eq!(
+        ledger.erase_account(&UserId::owner(), &Actor::command_line(), TODAY_MS).await.unwrap(),
+        None,
+        "the owner stays"
+    );
 });
 
 on_both!(an_erasure_that_is_broken_off_leaves_a_sound_ledger_and_goes_on, |ledger| {

@@ -78,15 +78,24 @@ on_both!(a_pause_is_ended_by_its_user_or_for_everyone_and_the_first_one_counts, 
     let (bob, first) = (UserId("bob".into()), pause("s-1", NOON_MS));
     ledger.pause_session(&first).await.unwrap();
     ledger.pause_session(&pause("s-2", NOON_MS + 1)).await.unwrap();
-    assert_eq!(ledger.resume_session(&only(bob.clone()), &first.id, &Actor::account(&bob, None), NOON_MS).await.unwrap(), None, "not his");
-    assert_eq!(ledger.resume_session(&Scope::Everyone, "none", &Actor::account(&bob, None), NOON_MS).await.unwrap(), None);
+    assert_eq!(
+        ledger.resume_session(&only(bob.clone()), &first.id, &Actor::account(&bob, None), NOON_MS).await.unwrap(),
+        None,
+        "not his"
+    );
+    assert_eq!(
+        ledger.resume_session(&Scope::Everyone, "none", &Actor::account(&bob, None), NOON_MS).await.unwrap(),
+        None
+    );
     assert_eq!(ledger.open_pauses(&only(alice()), None).await.unwrap().len(), 2);
     assert_eq!(ledger.open_pauses(&only(bob.clone()), None).await.unwrap(), []);
 
     let resumed = SessionPause { resumed: Some(Resumption { at_ms: NOON_MS + 5, by: bob.clone() }), ..first.clone() };
-    let by_manager = ledger.resume_session(&Scope::Everyone, &first.id, &Actor::account(&bob, None), NOON_MS + 5).await.unwrap();
+    let by_manager =
+        ledger.resume_session(&Scope::Everyone, &first.id, &Actor::account(&bob, None), NOON_MS + 5).await.unwrap();
     assert_eq!(by_manager.as_ref(), Some(&resumed));
-    let again = ledger.resume_session(&only(alice()), &first.id, &Actor::account(&alice(), None), NOON_MS + 9).await.unwrap();
+    let again =
+        ledger.resume_session(&only(alice()), &first.id, &Actor::account(&alice(), None), NOON_MS + 9).await.unwrap();
     assert_eq!(again, by_manager, "the first one counts");
     assert_eq!(ledger.pauses(&only(alice()), 9).await.unwrap()[1], resumed);
     let open = ledger.open_pauses(&only(alice()), Some(9)).await.unwrap();
