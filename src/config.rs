@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub use oidc::{CALLBACK_PATH, OidcError, OidcProvider, OidcSettings, check_provider_url};
 pub use prices::{OwnPrice, OwnPriceError};
 pub use public_url::{PublicUrl, PublicUrlError};
 
+mod oidc;
 mod prices;
 mod public_url;
 
@@ -47,6 +49,7 @@ pub struct Settings {
     pub gateway: GatewaySettings,
     pub recorder: RecorderSettings,
     pub alerts: AlertSettings,
+    pub oidc: OidcSettings,
     pub retention: RetentionSettings,
     pub prices: PriceSettings,
 }
@@ -132,6 +135,8 @@ pub enum ConfigError {
     TimeZone(String),
     #[error("[server] public_url: {0}")]
     PublicUrl(#[from] PublicUrlError),
+    #[error("[oidc] {0}")]
+    Oidc(#[from] OidcError),
     #[error("[gateway] upstream_url: {0}")]
     UpstreamUrl(#[from] UpstreamUrlError),
     #[error(
@@ -205,7 +210,7 @@ impl Config {
         let config = Self { leptos, settings, provider_key, file };
         config.zone()?;
         config.upstream()?;
-        config.public_url()?;
+        config.oidc()?;
         let events_days = config.settings.retention.events_days;
         if (1..LEAST_EVENTS_DAYS).contains(&events_days) {
             return Err(ConfigError::Retention(events_days));
@@ -232,6 +237,12 @@ impl Config {
             "" => Ok(None),
             text => Ok(Some(PublicUrl::parse(text)?)),
         }
+    }
+
+    /// The provider that people may log in through, if one is set.
+    pub fn oidc(&self) -> Result<Option<OidcProvider>, ConfigError> {
+        let public_url = self.public_url()?;
+        Ok(self.settings.oidc.provider(public_url.as_ref(), self.leptos.site_addr)?)
     }
 
     /// Where the gateway passes calls on to.

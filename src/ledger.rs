@@ -26,6 +26,7 @@ pub mod invite;
 pub mod key;
 mod live;
 mod migrate;
+pub mod oidc;
 mod password;
 mod removal;
 pub mod restore;

@@ -1,6 +1,7 @@
 //! Invitations: a link that makes one account, once, within a week.
 
-use super::db::with_tx;
+use super::db::{Tx, with_tx};
+use super::password::StoredPassword;
 use super::token::Token;
 use super::{Ledger, LedgerError};
 use crate::domain::account::{Account, NewPassword, Role};
@@ -48,47 +49,64 @@ impl Ledger {
         now_ms: i64,
     ) -> Result<Joined, LedgerError> {
         let stored = self.hashing.hash(password).await?;
-        let user_id = UserId(uuid::Uuid::now_v7().to_string());
         let mut tx = self.db.begin().await?;
-        // Marked first: of two who take it up at once, the database lets one through.
-        let role: Option<String> = with_tx!(&mut tx, |connection| {
-            sqlx::query_scalar(
-                "update invite set used_at_ms = $1 where hash = $2 and used_at_ms is null and expires_at_ms > $1 \
-                 returning role",
-            )
-            .bind(now_ms)
-            .bind(token.stored_hash())
-            .fetch_optional(connection)
-            .await?
-        });
-        let Some(role) = role else { return Ok(Joined::InviteIsOver) };
-        let role: Role = role.parse().map_err(|_| LedgerError::OutOfRange("invite.role"))?;
-        let added = with_tx!(&mut tx, |connection| {
-            sqlx::query(
-                "insert into account (user_id, login, role, password_hash, created_at_ms) values ($1, $2, $3, $4, $5) \
-                 on conflict (login) do nothing",
-            )
-            .bind(&user_id.0)
-            .bind(login)
-            .bind(role.name())
-            .bind(&stored.0)
-            .bind(now_ms)
-            .execute(connection)
-            .await?
-            .rows_affected()
-        });
-        if added == 0 {
-            return Ok(Joined::LoginIsTaken);
+        let Some(role) = take_up(&mut tx, &token.stored_hash(), now_ms).await? else { return Ok(Joined::InviteIsOver) };
+        match add_account(&mut tx, login, role, Some(&stored), now_ms).await? {
+            Some(account) => {
+                tx.commit().await?;
+                Ok(Joined::Account(account))
+            }
+            None => Ok(Joined::LoginIsTaken),
         }
-        tx.commit().await?;
-        let login = login.to_owned();
-        Ok(Joined::Account(Account {
-            user_id,
-            login,
-            role,
-            has_password: true,
-            created_at_ms: now_ms,
-            disabled_at_ms: None,
-        }))
     }
+}
+
+/// Marks an invitation as used, and gives the role that it is for; none if it is over. Of two who take it up at once, the
+/// database lets one through.
+pub(super) async fn take_up(tx: &mut Tx, hash: &str, now_ms: i64) -> Result<Option<Role>, LedgerError> {
+    let role: Option<String> = with_tx!(tx, |connection| {
+        sqlx::query_scalar(
+            "update invite set used_at_ms = $1 where hash = $2 and used_at_ms is null and expires_at_ms > $1 \
+             returning role",
+        )
+        .bind(now_ms)
+        .bind(hash)
+        .fetch_optional(connection)
+        .await?
+    });
+    role.map(|role| role.parse().map_err(|_| LedgerError::OutOfRange("invite.role"))).transpose()
+}
+
+/// Adds an account; none if another one has the login.
+pub(super) async fn add_account(
+    tx: &mut Tx,
+    login: &str,
+    role: Role,
+    password: Option<&StoredPassword>,
+    now_ms: i64,
+) -> Result<Option<Account>, LedgerError> {
+    let user_id = UserId(uuid::Uuid::now_v7().to_string());
+    let added = with_tx!(tx, |connection| {
+        sqlx::query(
+            "insert into account (user_id, login, role, password_hash, created_at_ms) values ($1, $2, $3, $4, $5) \
+             on conflict (login) do nothing",
+        )
+        .bind(&user_id.0)
+        .bind(login)
+        .bind(role.name())
+        .bind(password.map(|stored| stored.0.as_str()))
+        .bind(now_ms)
+        .execute(connection)
+        .await?
+        .rows_affected()
+    });
+    let account = Account {
+        user_id,
+        login: login.to_owned(),
+        role,
+        has_password: password.is_some(),
+        created_at_ms: now_ms,
+        disabled_at_ms: None,
+    };
+    Ok((added > 0).then_some(account))
 }
