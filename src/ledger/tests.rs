@@ -9,6 +9,7 @@ mod budget;
 mod delivery;
 mod key;
 mod live;
+mod oidc;
 mod retention;
 mod schema;
 mod upgrade;

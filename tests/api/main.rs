@@ -18,6 +18,8 @@ mod lifecycle;
 mod limits;
 mod live;
 mod login;
+mod oidc;
+mod oidc_provider;
 mod pages;
 mod people;
 mod prices;

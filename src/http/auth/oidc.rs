@@ -155,6 +155,23 @@ pub async fn link(
     Ok(with_cookie(response, session_cookie::forget_provider_login(&headers, &state.access)))
 }
 
+/// The provider by its name, and who somebody was there when their account was linked; none without a provider, or if nobody has
+/// logged in.
+pub async fn own_link(
+    state: &AppState,
+    principal: &Principal,
+) -> Result<Option<(String, Option<String>)>, LedgerError> {
+    let (Some(oidc), Principal::Account(account)) = (&state.access.oidc, principal) else { return Ok(None) };
+    let OidcProvider { name, issuer, .. } = oidc.provider();
+    Ok(Some((name.clone(), state.ledger.linked_email(&account.user_id, issuer).await?)))
+}
+
+/// Ends the link of who acts. Says whether there was one that can be done without.
+pub async fn unlink(state: &AppState, principal: &Principal) -> Result<bool, LedgerError> {
+    let (Some(oidc), Principal::Account(account)) = (&state.access.oidc, principal) else { return Ok(false) };
+    state.ledger.unlink(&account.user_id, &oidc.provider().issuer).await
+}
+
 /// What somebody gets who has logged in at the provider.
 enum Verdict {
     /// Their account.
@@ -187,8 +204,9 @@ async fn judge(
         Some(Principal::Account(account)) if account.has_password => Some(account),
         _ => None,
     };
-    let Some(email) = somebody.verified_email else { return Ok(Verdict::NotVerified) };
-    let Ok(email) = Account::check_login(&email) else { return Ok(Verdict::NotVerified) };
+    let email = somebody.verified_email.and_then(|email| Account::check_login(&email).ok());
+    // What has no domain is no address, but may be a login: the owner's.
+    let Some(email) = email.filter(|email| email.contains('@')) else { return Ok(Verdict::NotVerified) };
     let account = match of_browser {
         Some(account) => Some(account),
         None => ledger.account(&email).await?,
