@@ -135,9 +135,10 @@ fn login_form(door: LoginDoor<'_>) -> AnyView {
             </p>
         }
     });
-    let provider = door.provider.filter(|_| !door.lacks_password).map(|provider| {
-        provider_button(provider, "Log in", &query_of("next", door.next))
-    });
+    let provider = door
+        .provider
+        .filter(|_| !door.lacks_password)
+        .map(|provider| provider_button(provider, "Log in", &query_of("next", door.next)));
     view! {
         {problem}
         {lacks_password}
@@ -248,7 +249,13 @@ mod tests {
     #[test]
     fn what_was_entered_comes_back_as_text_and_never_as_markup() {
         let attack = "\"><script>alert(1)</script>";
-        let login = LoginDoor { login: attack, next: attack, problem: attack.into(), provider: Some(attack), lacks_password: false };
+        let login = LoginDoor {
+            login: attack,
+            next: attack,
+            problem: attack.into(),
+            provider: Some(attack),
+            lacks_password: false,
+        };
         let join = JoinDoor { token: attack, login: attack, ..JoinDoor::default() };
         for door in [Door::Login(login), Door::Join(join), Door::Setup(SetupDoor { token: attack, fault: None })] {
             let html = door.render(&options(), Theme::Dark);

@@ -272,7 +272,9 @@ fn body_of(path: &str) -> (&'static str, String) {
         "/_fn/change_person" => (FORM, "user_id=owner&change=shut_out".into()),
         "/_fn/change_password" => (FORM, "current=&password=short&again=short".into()),
         "/_fn/revoke_key" => (FORM, "id=none".into()),
-        "/_fn/start_import" | "/_fn/unlink_provider" | "/_fn/load_sample_data" | "/_fn/remove_sample_data" => (FORM, String::new()),
+        "/_fn/start_import" | "/_fn/unlink_provider" | "/_fn/load_sample_data" | "/_fn/remove_sample_data" => {
+            (FORM, String::new())
+        }
         "/login" => (FORM, "login=owner&password=wrong".into()),
         "/login/oidc/link" | "/logout" | "/setup" | "/join" => (FORM, String::new()),
         _ => ("application/json", "{}".into()),

@@ -8,24 +8,21 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use ring::rand::SystemRandom;
-use ring::rsa::PublicKeyComponents;
-use ring::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
-};
-use ring::{digest, hmac};
-use rustls::pki_types::PrivatePkcs8KeyDer;
-use rustls::pki_types::pem::PemObject;
+use ring::digest;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::net::TcpListener;
 
 use super::server::NOW_MS;
+use signing::Keys;
+
+pub use signing::Signature;
+
+mod signing;
 
 pub const CLIENT_ID: &str = "tollbridge-of-the-tests";
 pub const CLIENT_SECRET: &str = "kanarie: the client's secret/with+all%sorts";
-const RSA_KEY: &[u8] = include_bytes!("../fixtures/oidc/key_of_the_test_provider.pem");
 
 /// What goes wrong at the provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,13 +56,6 @@ pub enum Wrong {
     DiscoveryError,
     DiscoveryHangs,
     DiscoveryUnencrypted,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signature {
-    Rs256,
-    Es256,
-    EdDsa,
 }
 
 /// Who logs in at the provider.
@@ -103,14 +93,6 @@ struct Grant {
     redirect_uri: String,
     nonce: String,
     challenge: String,
-}
-
-struct Keys {
-    /// Of all of them; another one after each change.
-    generation: u32,
-    rsa: RsaKeyPair,
-    ec: EcdsaKeyPair,
-    ed: Ed25519KeyPair,
 }
 
 impl Somebody {
@@ -258,90 +240,6 @@ impl Inner {
             claims["email_verified"] = self.somebody.email_verified.clone();
         }
     }
-
-    fn id_token(&self, nonce: &str) -> String {
-        let claims = self.claims(nonce);
-        let foreign = Keys::new(self.keys.generation);
-        let (algorithm, kid) = match (self.signature, self.wrong) {
-            (_, Wrong::NotSigned) => ("none", None),
-            (_, Wrong::SignedWithPublicKey | Wrong::SignedWithSecret) => ("HS256", None),
-            (_, Wrong::UnknownKey) => ("RS256", Some("of nobody".to_owned())),
-            (_, Wrong::SignedWithForeignKey) => ("ES256", Some(self.keys.kid(Signature::Es256))),
-            (Signature::Rs256, _) => ("RS256", Some(self.keys.kid(Signature::Rs256))),
-            (Signature::Es256, _) => ("ES256", Some(self.keys.kid(Signature::Es256))),
-            (Signature::EdDsa, _) => ("EdDSA", Some(self.keys.kid(Signature::EdDsa))),
-        };
-        let mut header = json!({"alg": algorithm, "typ": "JWT"});
-        if let Some(kid) = kid {
-            header["kid"] = json!(kid);
-        }
-        let signed = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
-        let hs256 = |secret: &[u8]| {
-            hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), signed.as_bytes()).as_ref().to_vec()
-        };
-        let signature = match self.wrong {
-            Wrong::NotSigned => Vec::new(),
-            Wrong::SignedWithPublicKey => hs256(self.keys.rsa.public().as_ref()),
-            Wrong::SignedWithSecret => hs256(CLIENT_SECRET.as_bytes()),
-            Wrong::SignedWithForeignKey => foreign.sign(Signature::Es256, signed.as_bytes()),
-            _ => self.keys.sign(self.signature, signed.as_bytes()),
-        };
-        if self.wrong == Wrong::ChangedAfterSigning {
-            let mut changed = claims;
-            changed["sub"] = json!("subject-of-somebody-else");
-            return format!("{}.{}.{}", encode(header.to_string()), encode(changed.to_string()), encode(signature));
-        }
-        format!("{signed}.{}", encode(signature))
-    }
-}
-
-impl Keys {
-    fn new(generation: u32) -> Self {
-        let random = SystemRandom::new();
-        let rsa = PrivatePkcs8KeyDer::from_pem_slice(RSA_KEY).unwrap();
-        let ec = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
-        let ed = Ed25519KeyPair::generate_pkcs8(&random).unwrap();
-        Self {
-            generation,
-            rsa: RsaKeyPair::from_pkcs8(rsa.secret_pkcs8_der()).unwrap(),
-            ec: EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, ec.as_ref(), &random).unwrap(),
-            ed: Ed25519KeyPair::from_pkcs8(ed.as_ref()).unwrap(),
-        }
-    }
-
-    fn kid(&self, signature: Signature) -> String {
-        format!("{signature:?}-{}", self.generation)
-    }
-
-    fn sign(&self, signature: Signature, message: &[u8]) -> Vec<u8> {
-        let random = SystemRandom::new();
-        match signature {
-            Signature::Rs256 => {
-                let mut signed = vec![0; self.rsa.public().modulus_len()];
-                self.rsa.sign(&RSA_PKCS1_SHA256, &random, message, &mut signed).unwrap();
-                signed
-            }
-            Signature::Es256 => self.ec.sign(&random, message).unwrap().as_ref().to_vec(),
-            Signature::EdDsa => self.ed.sign(message).as_ref().to_vec(),
-        }
-    }
-
-    fn public(&self) -> Value {
-        let rsa = PublicKeyComponents::<Vec<u8>>::from(self.rsa.public());
-        // Uncompressed: 4, x, y.
-        let (x, y) = self.ec.public_key().as_ref()[1..].split_at(32);
-        let key = |signature, mut key: Value| {
-            key["use"] = json!("sig");
-            key["kid"] = json!(self.kid(signature));
-            key
-        };
-        json!({"keys": [
-            key(Signature::Rs256, json!({"kty": "RSA", "alg": "RS256", "n": encode(rsa.n), "e": encode(rsa.e)})),
-            key(Signature::Es256, json!({"kty": "EC", "alg": "ES256", "crv": "P-256", "x": encode(x), "y": encode(y)})),
-            key(Signature::EdDsa, json!({"kty": "OKP", "crv": "Ed25519", "x": encode(self.ed.public_key())})),
-            {"kty": "of another time", "kid": "unknown"},
-        ]})
-    }
 }
 
 async fn discovery(State(shared): State<Shared>) -> Response {
@@ -367,9 +265,7 @@ async fn discovery(State(shared): State<Shared>) -> Response {
         (inner.wrong, document)
     };
     match wrong {
-        Wrong::DiscoveryError => {
-            (StatusCode::INTERNAL_SERVER_ERROR, "<b>kanarie: out of order</b>").into_response()
-        }
+        Wrong::DiscoveryError => (StatusCode::INTERNAL_SERVER_ERROR, "<b>kanarie: out of order</b>").into_response(),
         Wrong::DiscoveryHangs => std::future::pending().await,
         _ => Json(document).into_response(),
     }
@@ -407,7 +303,7 @@ async fn token(
             return refuse("invalid_grant");
         }
         let access_token = inner.give("access");
-        let id_token = inner.id_token(&grant.nonce);
+        let id_token = inner.keys.id_token(inner.signature, inner.wrong, inner.claims(&grant.nonce));
         inner.given.push(id_token.clone());
         let mut answer =
             json!({"access_token": access_token, "token_type": "Bearer", "expires_in": 60, "id_token": id_token});

@@ -44,7 +44,8 @@ impl CapturedLog {
     /// Until what is given back is dropped.
     pub fn listen(&self) -> tracing::subscriber::DefaultGuard {
         let sink = self.clone();
-        let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || sink.clone());
+        let subscriber =
+            tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || sink.clone());
         tracing::subscriber::set_default(subscriber.finish())
     }
 

@@ -76,12 +76,16 @@ pub(super) fn link_form(door: LinkDoor<'_>) -> AnyView {
 impl ProviderProblem {
     fn words(self, provider: &str) -> String {
         match self {
-            Self::Over => "This login is over. It began in another browser or more than 10 minutes ago, or was used already. \
+            Self::Over => {
+                "This login is over. It began in another browser or more than 10 minutes ago, or was used already. \
                            Begin again."
-                .into(),
+                    .into()
+            }
             Self::Declined => format!("{provider} did not log you in."),
             Self::NotVerified => {
-                format!("{provider} does not say that it has verified your e-mail address. Without that you cannot come in.")
+                format!(
+                    "{provider} does not say that it has verified your e-mail address. Without that you cannot come in."
+                )
             }
             Self::NoAccount => format!(
                 "{provider} knows you, but nobody here may log in as that. Ask whoever manages this Tollbridge for an invitation."

@@ -28,9 +28,9 @@ pub fn PasswordCard(
     let outcome = move || match change.value().get()? {
         Ok(()) => Some(view! { <SignedOut/> }.into_any()),
         // Without the field it stands here.
-        Err(AppError::Invalid { field, message }) if field == "current" && !has_password => Some(
-            view! { <Notice level=Level::Critical word="Not set:" message=message/> }.into_any(),
-        ),
+        Err(AppError::Invalid { field, message }) if field == "current" && !has_password => {
+            Some(view! { <Notice level=Level::Critical word="Not set:" message=message/> }.into_any())
+        }
         Err(AppError::Invalid { .. }) => None,
         Err(error) => {
             Some(view! { <Notice level=Level::Critical word="Not changed." message=error.to_string()/> }.into_any())

@@ -66,7 +66,8 @@ pub async fn log_in(
     let next = local_path(&next);
     let name = Account::check_login(&login).unwrap_or_default();
     let provider = state.access.provider_name();
-    let again = |problem: String| Door::Login(LoginDoor { login: &name, next, problem, provider, lacks_password: false });
+    let again =
+        |problem: String| Door::Login(LoginDoor { login: &name, next, problem, provider, lacks_password: false });
     let limits = &state.access.limits;
     let address = client_address(peer, &headers, &state.access);
     if let Err(wait_ms) = limits.admit(address, &name, state.clock.now_ms()) {
@@ -83,9 +84,7 @@ pub async fn log_in(
             let problem = "The name or the password is wrong.".to_owned();
             Ok(page(&state, &headers, StatusCode::UNAUTHORIZED, again(problem)))
         }
-        Err(LedgerError::Busy) => {
-            Ok(wait_page(&state, &headers, BUSY_WAIT_MS, again(BUSY.to_owned())))
-        }
+        Err(LedgerError::Busy) => Ok(wait_page(&state, &headers, BUSY_WAIT_MS, again(BUSY.to_owned()))),
         Err(error) => Err(error.into()),
     }
 }
@@ -112,7 +111,8 @@ pub(super) fn redirect_to_login(wanted: &Uri) -> Response {
 /// The form as the answer to something else that needs a login.
 pub(super) fn ask(state: &AppState, headers: &HeaderMap, next: &str) -> Response {
     let problem = "You are logged out, and what you sent was not done. Log in, then send it again.".to_owned();
-    let door = LoginDoor { next: local_path(next), problem, provider: state.access.provider_name(), ..LoginDoor::default() };
+    let door =
+        LoginDoor { next: local_path(next), problem, provider: state.access.provider_name(), ..LoginDoor::default() };
     page(state, headers, StatusCode::UNAUTHORIZED, Door::Login(door))
 }
 

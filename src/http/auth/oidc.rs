@@ -177,7 +177,10 @@ enum Verdict {
     /// Their account.
     In(UserId),
     /// Their account, once they have shown its password.
-    ShowPassword { account: Account, identity: Identity },
+    ShowPassword {
+        account: Account,
+        identity: Identity,
+    },
     NotVerified,
     InviteIsOver,
     /// There is no account for them, or none that may be used. Which of the two is not told.

@@ -35,7 +35,8 @@ on_both!(a_login_through_the_provider_is_answered_once_and_within_ten_minutes, |
     assert_eq!((ann.role, ann.has_password), (Role::Admin, false));
     let again = ledger.join_with_identity(admission, "bob@example.org", &identity("bob"), NOON_MS).await.unwrap();
     assert_eq!(again, Joined::InviteIsOver);
-    let taken = ledger.join_with_identity(Admission::Domain, "ann@example.org", &identity("eve"), NOON_MS).await.unwrap();
+    let taken =
+        ledger.join_with_identity(Admission::Domain, "ann@example.org", &identity("eve"), NOON_MS).await.unwrap();
     assert_eq!(taken, Joined::LoginIsTaken);
 });
 

@@ -157,10 +157,8 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     F: Future<Output = T>,
 {
-    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
-        .max_buf_size(max_head_bytes)
-        .handshake(TokioIo::new(stream))
-        .await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::Builder::new().max_buf_size(max_head_bytes).handshake(TokioIo::new(stream)).await?;
     let answered = async { Ok(read(sender.send_request(request).await?).await) };
     // The connection must be driven while there is an answer to read, and ends with this call. How it ended is told by the
     // answer.

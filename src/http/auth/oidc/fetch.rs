@@ -58,7 +58,9 @@ async fn fetch(outbound: &Outbound, request: HttpRequest) -> Result<HttpResponse
     let mut request = request.map(|body| Full::new(Bytes::from(body)));
     let host = HeaderValue::from_str(authority.as_str()).map_err(|_| FetchError::Address("names no host"))?;
     request.headers_mut().insert(HOST, host);
-    request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(concat!("tollbridge/", env!("CARGO_PKG_VERSION"))));
+    request
+        .headers_mut()
+        .insert(USER_AGENT, HeaderValue::from_static(concat!("tollbridge/", env!("CARGO_PKG_VERSION"))));
     *request.uri_mut() = uri.path_and_query().map_or_else(|| Uri::from_static("/"), |path| Uri::from(path.clone()));
     if is_encrypted {
         exchange(outbound.connect_tls(authority.host(), port).await?, request, MAX_HEAD_BYTES, read).await?

@@ -17,9 +17,9 @@ use openidconnect::core::{
 };
 use openidconnect::{
     AccessToken, AdditionalProviderMetadata, AuthType, AuthorizationCode, ClaimsVerificationError, ClientId,
-    ClientSecret, CsrfToken, DiscoveryError, EndpointMaybeSet, EndpointNotSet, EndpointSet, IdTokenVerifier,
-    IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, ProviderMetadata, RedirectUrl,
-    RequestTokenError, Scope, SignatureVerificationError, StandardErrorResponse, UserInfoError,
+    ClientSecret, CsrfToken, DiscoveryError, EndpointMaybeSet, EndpointNotSet, EndpointSet, IdTokenVerifier, IssuerUrl,
+    Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, ProviderMetadata, RedirectUrl, RequestTokenError,
+    Scope, SignatureVerificationError, StandardErrorResponse, UserInfoError,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -224,7 +224,8 @@ impl Oidc {
         let redirect_url = RedirectUrl::new(self.provider().redirect_url());
         let redirect_url = redirect_url.map_err(|_| Fault::Broken("our own address is none"))?;
         let secret = ClientSecret::new(client_secret.reveal().to_owned());
-        let client = CoreClient::from_provider_metadata(metadata.clone(), ClientId::new(client_id.clone()), Some(secret));
+        let client =
+            CoreClient::from_provider_metadata(metadata.clone(), ClientId::new(client_id.clone()), Some(secret));
         Ok(client.set_redirect_uri(redirect_url).set_auth_type(auth_type(metadata)))
     }
 
@@ -295,7 +296,9 @@ fn discovery_fault(error: DiscoveryError<FetchError>) -> Fault {
         DiscoveryError::Request(error) => Fault::Unreachable(error),
         DiscoveryError::Response(..) => Fault::Broken("there is no discovery document or key set at its address"),
         DiscoveryError::Parse(_) => Fault::Broken("its discovery document or key set cannot be read"),
-        DiscoveryError::Validation(_) => Fault::Broken("its discovery document names another issuer than [oidc] issuer_url"),
+        DiscoveryError::Validation(_) => {
+            Fault::Broken("its discovery document names another issuer than [oidc] issuer_url")
+        }
         _ => Fault::Broken("its discovery document cannot be used"),
     }
 }
