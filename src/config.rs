@@ -13,11 +13,13 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 pub use database_url::DatabaseUrl;
+pub use oidc::{CALLBACK_PATH, OidcError, OidcProvider, OidcSettings, check_provider_url};
 pub use prices::{OwnPrice, OwnPriceError};
 pub use public_url::{PublicUrl, PublicUrlError};
 
 mod database_url;
 mod environment;
+mod oidc;
 mod prices;
 mod public_url;
 
@@ -49,6 +51,7 @@ pub struct Settings {
     pub gateway: GatewaySettings,
     pub recorder: RecorderSettings,
     pub alerts: AlertSettings,
+    pub oidc: OidcSettings,
     pub retention: RetentionSettings,
     pub prices: PriceSettings,
 }
@@ -131,6 +134,8 @@ pub enum ConfigError {
     TimeZone(String),
     #[error("[server] public_url: {0}")]
     PublicUrl(#[from] PublicUrlError),
+    #[error("[oidc] {0}")]
+    Oidc(#[from] OidcError),
     #[error("[gateway] upstream_url: {0}")]
     UpstreamUrl(#[from] UpstreamUrlError),
     #[error("[gateway] breaker_usd_per_minute: {0}")]
@@ -207,7 +212,7 @@ impl Config {
         config.zone()?;
         config.upstream()?;
         config.breaker()?;
-        config.public_url()?;
+        config.oidc()?;
         let events_days = config.settings.retention.events_days;
         if (1..LEAST_EVENTS_DAYS).contains(&events_days) {
             return Err(ConfigError::Retention(events_days));
@@ -234,6 +239,12 @@ impl Config {
             "" => Ok(None),
             text => Ok(Some(PublicUrl::parse(text)?)),
         }
+    }
+
+    /// The provider that people may log in through, if one is set.
+    pub fn oidc(&self) -> Result<Option<OidcProvider>, ConfigError> {
+        let public_url = self.public_url()?;
+        Ok(self.settings.oidc.provider(public_url.as_ref(), self.leptos.site_addr)?)
     }
 
     /// Where the gateway passes calls on to.

@@ -30,6 +30,7 @@ pub mod invite;
 pub mod key;
 mod live;
 mod migrate;
+pub mod oidc;
 mod password;
 mod pause;
 mod price;

@@ -1,11 +1,17 @@
-//! The pages outside of the dashboard: the login, the owner's first password, an invitation. They are plain forms, rendered
+//! The pages outside of the dashboard: the login, the owner's first password, an invitation, the way back from a provider. They are plain forms, rendered
 //! on the server and never hydrated, so that they work in any browser and load nothing but the style sheet.
 
 use crate::app::format::capitalised;
 use crate::app::kit::icon::{BrandMark, Icon, IconView};
 use crate::app::state::theme::Theme;
+use crate::domain::query::percent_encode;
 use leptos::config::LeptosOptions;
 use leptos::prelude::*;
+use provider::{link_form, provider_button, provider_problem};
+
+pub use provider::{LinkDoor, ProviderDoor, ProviderProblem};
+
+mod provider;
 
 /// What stands at the door.
 pub enum Door<'a> {
@@ -14,6 +20,8 @@ pub enum Door<'a> {
     SetupIsOver,
     Join(JoinDoor<'a>),
     InviteIsOver,
+    Provider(ProviderDoor<'a>),
+    Link(LinkDoor<'a>),
 }
 
 #[derive(Default)]
@@ -22,6 +30,8 @@ pub struct LoginDoor<'a> {
     pub login: &'a str,
     /// Where to go afterwards; a path of ours.
     pub next: &'a str,
+    /// What people call the provider that they may log in through, if there is one.
+    pub provider: Option<&'a str>,
     /// What was wrong, as a sentence; empty if nothing was.
     pub problem: String,
     /// Nobody can log in yet.
@@ -37,6 +47,8 @@ pub struct SetupDoor<'a> {
 pub struct JoinDoor<'a> {
     pub token: &'a str,
     pub login: &'a str,
+    /// As of [`LoginDoor`].
+    pub provider: Option<&'a str>,
     pub login_fault: Option<&'static str>,
     pub password_fault: Option<&'static str>,
 }
@@ -81,6 +93,8 @@ impl Door<'_> {
             Self::SetupIsOver => "This link is over",
             Self::Join(_) => "Join",
             Self::InviteIsOver => "This invitation is over",
+            Self::Provider(_) => "You are not logged in",
+            Self::Link(_) => "Is this account yours?",
         }
     }
 
@@ -89,6 +103,8 @@ impl Door<'_> {
             Self::Login(door) => login_form(door),
             Self::Setup(door) => setup_form(&door),
             Self::Join(door) => join_form(&door),
+            Self::Provider(door) => provider_problem(&door),
+            Self::Link(door) => link_form(door),
             Self::SetupIsOver => view! {
                 <p class="quiet">
                     "It holds for 15 minutes and for one password. Start Tollbridge again for another link, or run "
@@ -119,6 +135,10 @@ fn login_form(door: LoginDoor<'_>) -> AnyView {
             </p>
         }
     });
+    let provider = door
+        .provider
+        .filter(|_| !door.lacks_password)
+        .map(|provider| provider_button(provider, "Log in", &query_of("next", door.next)));
     view! {
         {problem}
         {lacks_password}
@@ -128,6 +148,7 @@ fn login_form(door: LoginDoor<'_>) -> AnyView {
             <DoorField name="password" label="Password" kind="password" autocomplete="current-password"/>
             <button class="button">"Log in"</button>
         </form>
+        {provider}
     }
     .into_any()
 }
@@ -149,6 +170,7 @@ fn setup_form(door: &SetupDoor<'_>) -> AnyView {
 }
 
 fn join_form(door: &JoinDoor<'_>) -> AnyView {
+    let provider = door.provider.map(|provider| provider_button(provider, "Join", &query_of("invite", door.token)));
     view! {
         <p class="quiet">"You are invited to this Tollbridge. Choose what you log in with."</p>
         <form class="form" method="post" action="/join">
@@ -158,8 +180,14 @@ fn join_form(door: &JoinDoor<'_>) -> AnyView {
             <NewPasswordFields fault=door.password_fault/>
             <button class="button">"Join"</button>
         </form>
+        {provider}
     }
     .into_any()
+}
+
+/// For behind an address; empty for nothing.
+fn query_of(name: &str, value: &str) -> String {
+    if value.is_empty() { String::new() } else { format!("?{name}={}", percent_encode(value)) }
 }
 
 #[component]
@@ -221,7 +249,13 @@ mod tests {
     #[test]
     fn what_was_entered_comes_back_as_text_and_never_as_markup() {
         let attack = "\"><script>alert(1)</script>";
-        let login = LoginDoor { login: attack, next: attack, problem: attack.into(), lacks_password: false };
+        let login = LoginDoor {
+            login: attack,
+            next: attack,
+            problem: attack.into(),
+            provider: Some(attack),
+            lacks_password: false,
+        };
         let join = JoinDoor { token: attack, login: attack, ..JoinDoor::default() };
         for door in [Door::Login(login), Door::Join(join), Door::Setup(SetupDoor { token: attack, fault: None })] {
             let html = door.render(&options(), Theme::Dark);

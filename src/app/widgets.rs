@@ -33,6 +33,7 @@ pub mod paused_sessions;
 pub mod people_list;
 pub mod price_book;
 pub mod projection_card;
+pub mod provider_card;
 pub mod quote_table;
 pub mod range_switch;
 pub mod recorder_strip;

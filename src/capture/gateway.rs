@@ -36,7 +36,7 @@ pub use credential::{Caller, ProviderKey};
 pub use error::GatewayError;
 pub use headers::CALL_ID;
 pub use refusal::Refusal;
-pub use upstream::{UpstreamUrl, UpstreamUrlError};
+pub use upstream::{UpstreamUrl, UpstreamUrlError, is_this_machine};
 
 use crate::capture::recorder::{CallStart, Recorder};
 use crate::domain::api_key::{KeyScope, KeyText};

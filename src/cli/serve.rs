@@ -13,7 +13,7 @@ use crate::http;
 use crate::http::auth::Access;
 use crate::http::connections::ConnectionLimits;
 use crate::http::live::Listeners;
-use crate::http::state::{AppState, Clock, open_notifier, open_recorder};
+use crate::http::state::{AppState, Clock, open_notifier, open_oidc, open_recorder};
 use crate::ledger::Ledger;
 use crate::watch::Watch;
 use std::io::{self, Write};
@@ -46,11 +46,12 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
     // Known from the start, so that calls pass even if the database goes away before the first one.
     ledger.has_keys(clock.now_ms()).await?;
     let has_password = ledger.needs_login(clock.now_ms()).await?;
-    let access = Access::new(bound, config.public_url()?);
+    let no_authorities = |error| CommandError::Failed(format!("[alerts] ca_file: {error}"));
+    let oidc = config.oidc()?.map(|provider| open_oidc(&config, provider)).transpose().map_err(no_authorities)?;
+    let access = Access::new(bound, config.public_url()?).with_oidc(oidc);
     let greeting = greeting(&access, bound, has_password, clock.now_ms());
     let gateway = gateway(&config, &ledger, &recorder)?;
-    let notifier =
-        open_notifier(&config).map_err(|error| CommandError::Failed(format!("[alerts] ca_file: {error}")))?;
+    let notifier = open_notifier(&config).map_err(no_authorities)?;
     let sending = {
         let clock = clock.clone();
         tokio::spawn(notifier.clone().run(ledger.clone(), move || clock.now_ms()))

@@ -13,6 +13,8 @@ pub enum AuditAction {
     LoginFailed,
     Logout,
     PasswordChanged,
+    ProviderLinked,
+    ProviderUnlinked,
     KeyCreated,
     KeyRevoked,
     UserInvited,
@@ -182,11 +184,13 @@ impl Actor {
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Login,
         Self::LoginFailed,
         Self::Logout,
         Self::PasswordChanged,
+        Self::ProviderLinked,
+        Self::ProviderUnlinked,
         Self::KeyCreated,
         Self::KeyRevoked,
         Self::UserInvited,
@@ -212,6 +216,8 @@ impl AuditAction {
             Self::LoginFailed => "login_failed",
             Self::Logout => "logout",
             Self::PasswordChanged => "password_changed",
+            Self::ProviderLinked => "provider_linked",
+            Self::ProviderUnlinked => "provider_unlinked",
             Self::KeyCreated => "key_created",
             Self::KeyRevoked => "key_revoked",
             Self::UserInvited => "user_invited",
@@ -234,7 +240,12 @@ impl AuditAction {
 
     pub fn group(self) -> AuditGroup {
         match self {
-            Self::Login | Self::LoginFailed | Self::Logout | Self::PasswordChanged => AuditGroup::Logins,
+            Self::Login
+            | Self::LoginFailed
+            | Self::Logout
+            | Self::PasswordChanged
+            | Self::ProviderLinked
+            | Self::ProviderUnlinked => AuditGroup::Logins,
             Self::KeyCreated | Self::KeyRevoked => AuditGroup::Keys,
             Self::UserInvited
             | Self::UserJoined

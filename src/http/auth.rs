@@ -1,5 +1,5 @@
 //! Who may do what. The gate works out who acts, once for each request ([`Principal`]); people get past it with a session,
-//! which `login`, `setup` and `join` open, and programs with a key. Accounts, sessions and keys are the ledger's.
+//! which `login`, `setup`, `join` and `oidc` open, and programs with a key. Accounts, sessions and keys are the ledger's.
 //!
 //! **Local mode**: while the owner has no password and nobody but this machine can reach the server, whoever does is the
 //! owner. The Host and origin checks (`guard`) keep other sites' pages out of that.
@@ -10,6 +10,7 @@ pub mod join;
 mod key_header;
 pub mod login;
 pub mod login_limits;
+pub mod oidc;
 pub mod password;
 pub mod principal;
 mod session_cookie;
@@ -18,6 +19,7 @@ pub mod setup;
 pub use principal::{Principal, ScopeError};
 
 use self::login_limits::LoginLimits;
+use self::oidc::provider::Oidc;
 use self::setup::SetupLink;
 use crate::config::PublicUrl;
 use crate::domain::usage::UserId;
@@ -39,6 +41,7 @@ pub struct Access {
     public_url: Option<PublicUrl>,
     limits: LoginLimits,
     setup: SetupLink,
+    oidc: Option<Oidc>,
 }
 
 impl Access {
@@ -46,6 +49,17 @@ impl Access {
     pub fn new(bound: SocketAddr, public_url: Option<PublicUrl>) -> Self {
         let is_exposed = public_url.is_some() || !bound.ip().is_loopback();
         Self { is_exposed, public_url, ..Self::default() }
+    }
+
+    /// And people may log in through a provider, if there is one.
+    #[must_use]
+    pub fn with_oidc(self, oidc: Option<Oidc>) -> Self {
+        Self { oidc, ..self }
+    }
+
+    /// What people call the provider that they may log in through, if there is one.
+    pub fn provider_name(&self) -> Option<&str> {
+        self.oidc.as_ref().map(|oidc| oidc.provider().name.as_str())
     }
 
     /// Whether others than this machine can reach the server. Then there is no local mode.

@@ -12,7 +12,7 @@
 //! 7. `answer_in_time`: 10 seconds for a question.
 
 use super::auth::gate::{Needs, admit_person, admit_program};
-use super::auth::{Principal, join, login, setup};
+use super::auth::{Principal, join, login, oidc, setup};
 use super::body::BodyLimit;
 use super::body::{ANSWER_WITHIN, CHAT_BODY, SMALL_BODY, TRACKING_BODY, answer_in_time, read_body};
 use super::guard::{AllowedHosts, OriginRule, Strictness, check_host, check_origin};
@@ -21,6 +21,7 @@ use super::{api, error, gateway, headers, health, live, request_id};
 use crate::app::state::theme::Theme;
 use crate::app::state::visitor::Visitor;
 use crate::app::{App, shell};
+use crate::config::CALLBACK_PATH;
 use crate::domain::api_key::KeyScope::{Admin, Ingest, Proxy, Read};
 use axum::Router;
 use axum::handler::Handler;
@@ -94,11 +95,14 @@ pub static API: [ApiRoute; 29] = [
 ];
 
 /// The health checks, and the door: what somebody needs who is not let in yet.
-pub static OPEN: [OpenRoute; 9] = [
+pub static OPEN: [OpenRoute; 12] = [
     open(Method::GET, "/healthz", || get(health::healthz)),
     open(Method::GET, "/readyz", || get(health::readyz)),
     open(Method::GET, "/login", || get(login::show)),
     open(Method::POST, "/login", || post(login::log_in)),
+    open(Method::GET, "/login/oidc", || get(oidc::begin)),
+    open(Method::GET, CALLBACK_PATH, || get(oidc::end)),
+    open(Method::POST, "/login/oidc/link", || post(oidc::link)),
     open(Method::POST, "/logout", || post(login::log_out)),
     open(Method::GET, "/setup", || get(setup::show)),
     open(Method::POST, "/setup", || post(setup::set_up)),

@@ -1,12 +1,13 @@
 //! What every handler and server function can reach, and the clock that tests can set.
 
 use super::auth::Access;
+use super::auth::oidc::provider::Oidc;
 use super::connections::ConnectionLimits;
 use super::live::Listeners;
 use crate::capture::gateway::Gateway;
 use crate::capture::import::job::ImportJobs;
 use crate::capture::recorder::{QUEUE_MAX_BYTES, Recorder, RecorderOptions};
-use crate::config::{AlertSettings, Config};
+use crate::config::{Config, OidcProvider};
 use crate::domain::price::PriceBook;
 use crate::ledger::{Ledger, LedgerError};
 use crate::watch::notify::Notifier;
@@ -60,9 +61,22 @@ pub async fn open_recorder(
 /// # Errors
 /// The certificates of `ca_file` cannot be used.
 pub fn open_notifier(config: &Config) -> Result<Notifier, AuthorityError> {
-    let AlertSettings { allow_private_addresses, ca_file } = &config.settings.alerts;
+    let outbound = outbound(config, config.settings.alerts.allow_private_addresses)?;
+    Ok(Notifier::new(outbound, &config.dashboard_url()))
+}
+
+/// Opens the way to a provider that people may log in through. It may be on one's own network.
+///
+/// # Errors
+/// As of [`open_notifier`].
+pub fn open_oidc(config: &Config, provider: OidcProvider) -> Result<Oidc, AuthorityError> {
+    Ok(Oidc::new(provider, outbound(config, true)?))
+}
+
+fn outbound(config: &Config, allow_private_addresses: bool) -> Result<Outbound, AuthorityError> {
+    let ca_file = &config.settings.alerts.ca_file;
     let own = if ca_file.is_empty() { Vec::new() } else { read_authorities(Path::new(ca_file))? };
-    Ok(Notifier::new(Outbound::new(*allow_private_addresses, own)?, &config.dashboard_url()))
+    Outbound::new(allow_private_addresses, own)
 }
 
 /// Where "now" comes from (invariant 10).

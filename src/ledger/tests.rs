@@ -11,6 +11,7 @@ mod delivery;
 mod erasure;
 mod key;
 mod live;
+mod oidc;
 mod pause;
 mod retention;
 mod schema;

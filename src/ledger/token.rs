@@ -26,6 +26,11 @@ impl Token {
         &self.0
     }
 
+    /// Another secret, for this purpose alone: from it nobody can tell this one or one for another purpose.
+    pub fn derive(&self, purpose: &str) -> Self {
+        Self(hex(&Sha256::digest(format!("{purpose}:{}", self.0).as_bytes())))
+    }
+
     /// Whether both are the same. Hashes are compared, so that the time it takes tells nothing.
     pub fn is(&self, other: &Self) -> bool {
         self.stored_hash() == other.stored_hash()

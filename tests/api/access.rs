@@ -1,6 +1,7 @@
 //! Who may call what: every route and every server function, by everybody, against a table written by hand. A route that
 //! is missing from the table fails the test.
 
+use super::oidc::test_oidc;
 use super::people::{Person, TestPeople};
 use super::server::{HOST, TestServer};
 use axum::body::Body;
@@ -102,6 +103,7 @@ const TABLE: &str = "
     POST   /_fn/invite_person                         401     403    200       401     401     401   401        401
     POST   /_fn/change_person                         401     403    404       401     401     401   401        401
     POST   /_fn/change_password                       401     400    400       401     401     401   401        401
+    POST   /_fn/unlink_provider                       401     404    404       401     401     401   401        401
     POST   /_fn/get_arrivals                          401     200    200       401     401     401   401        401
     POST   /_fn/get_log_folders                       401     200    200       401     401     401   401        401
     POST   /_fn/get_base_url                          401     200    200       401     401     401   401        401
@@ -113,6 +115,9 @@ const TABLE: &str = "
     GET    /readyz                                    200     200    200       200     200     200   200        200
     GET    /login                                     200     303    303       200     200     200   200        200
     POST   /login                                     401     401    401       401     401     401   401        401
+    GET    /login/oidc                                503     503    503       503     503     503   503        503
+    GET    /login/oidc/callback                       400     400    400       400     400     400   400        400
+    POST   /login/oidc/link                           400     400    400       400     400     400   400        400
     POST   /logout                                    303     303    303       303     303     303   303        303
     GET    /setup                                     410     410    410       410     410     410   410        410
     POST   /setup                                     410     410    410       410     410     410   410        410
@@ -219,7 +224,9 @@ impl TestPeople {
             request = request.header("x-api-key", "sk-ant-of-the-client");
         }
         // A server of its own for each call: how often somebody may try is another test's subject.
-        let state = tollbridge::http::state::AppState { access: Access::default(), ..self.server.state.clone() };
+        // Nobody is at the provider's address.
+        let access = Access::default().with_oidc(Some(test_oidc("http://127.0.0.1:9", &[])));
+        let state = tollbridge::http::state::AppState { access, ..self.server.state.clone() };
         let router = router(state, AllowedHosts::of_loopback(3000));
         router.oneshot(request.body(Body::from(body)).unwrap()).await.unwrap().status()
     }
@@ -277,9 +284,11 @@ fn body_of(path: &str) -> (&'static str, String) {
         "/_fn/change_person" => (FORM, "user_id=owner&change=shut_out".into()),
         "/_fn/change_password" => (FORM, "current=&password=short&again=short".into()),
         "/_fn/revoke_key" => (FORM, "id=none".into()),
-        "/_fn/start_import" | "/_fn/load_sample_data" | "/_fn/remove_sample_data" => (FORM, String::new()),
+        "/_fn/start_import" | "/_fn/unlink_provider" | "/_fn/load_sample_data" | "/_fn/remove_sample_data" => {
+            (FORM, String::new())
+        }
         "/login" => (FORM, "login=owner&password=wrong".into()),
-        "/logout" | "/setup" | "/join" => (FORM, String::new()),
+        "/login/oidc/link" | "/logout" | "/setup" | "/join" => (FORM, String::new()),
         _ => ("application/json", "{}".into()),
     }
 }

@@ -169,7 +169,7 @@ async fn logging_out_a_new_password_and_time_end_a_session() {
 #[tokio::test]
 async fn attack_22_another_site_can_neither_log_in_nor_out() {
     let server = with_password().await;
-    for path in ["/login", "/logout", "/setup", "/join"] {
+    for path in ["/login", "/login/oidc/link", "/logout", "/setup", "/join"] {
         for from in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example"), ("accept", "*/*")] {
             let headers = [FORM[0], from];
             assert_eq!(

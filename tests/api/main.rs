@@ -20,6 +20,8 @@ mod lifecycle;
 mod limits;
 mod live;
 mod login;
+mod oidc;
+mod oidc_provider;
 mod pages;
 mod pauses;
 mod people;

@@ -4,7 +4,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
-use std::sync::Arc;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use tollbridge::capture::gateway::{Gateway, GatewayLimits, GatewayOptions};
 use tollbridge::capture::import::job::ImportJobs;
@@ -33,6 +34,35 @@ pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
+}
+
+/// What this thread logs.
+#[derive(Clone, Default)]
+pub struct CapturedLog(Arc<Mutex<Vec<u8>>>);
+
+impl CapturedLog {
+    /// Until what is given back is dropped.
+    pub fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        let sink = self.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || sink.clone());
+        tracing::subscriber::set_default(subscriber.finish())
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+impl Write for CapturedLog {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 impl TestServer {

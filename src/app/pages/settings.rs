@@ -3,11 +3,14 @@
 
 use crate::app::kit::card::{Card, CardSkeleton};
 use crate::app::kit::failure::FailureNote;
-use crate::app::server_fns::people::{ChangePassword, ChangePerson, InvitePerson, People, PersonChange, get_people};
+use crate::app::server_fns::people::{
+    ChangePassword, ChangePerson, InvitePerson, People, PersonChange, UnlinkProvider, get_people,
+};
 use crate::app::server_fns::system::get_system;
 use crate::app::widgets::invite_form::InviteCard;
 use crate::app::widgets::password_form::PasswordCard;
 use crate::app::widgets::people_list::PeopleCard;
+use crate::app::widgets::provider_card::ProviderCard;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -16,16 +19,18 @@ pub fn Settings() -> impl IntoView {
     let password = ServerAction::<ChangePassword>::new();
     let invite = ServerAction::<InvitePerson>::new();
     let change = ServerAction::<ChangePerson>::new();
+    let unlink = ServerAction::<UnlinkProvider>::new();
     // Kept here: the list is made anew after each change.
     let sent = RwSignal::new(None::<(String, PersonChange)>);
-    let people = Resource::new(move || change.version().get(), |_| get_people());
+    let people = Resource::new(move || (change.version().get(), unlink.version().get()), |_| get_people());
     let system = Resource::new(|| (), |()| get_system());
     let cards = move |answer: People| {
-        let People { login, people } = answer;
+        let People { login, has_password, provider, people } = answer;
         let has_login = login.is_some();
         view! {
             <div class="stack span-4">
-                <PasswordCard login change=password/>
+                <PasswordCard login has_password change=password/>
+                {provider.map(|link| view! { <ProviderCard link has_password unlink/> })}
                 {people.is_some().then(|| view! { <InviteCard invite has_login/> })}
             </div>
             {people.map(|people| view! { <PeopleCard people change sent has_login/> })}

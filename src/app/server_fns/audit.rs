@@ -92,6 +92,7 @@ mod shown {
         match target.kind {
             AuditTargetKind::Key => format!("key {}", target.name),
             AuditTargetKind::Budget => format!("budget {}", target.name),
+            AuditTargetKind::Session => format!("session {}", target.name),
             AuditTargetKind::Channel => format!("channel {}", target.name),
             AuditTargetKind::User | AuditTargetKind::Invitation | AuditTargetKind::Prices => target.name.clone(),
         }

@@ -11,8 +11,21 @@ use serde::{Deserialize, Serialize};
 pub struct People {
     /// What who asks logs in with; none while nobody has to.
     pub login: Option<String>,
+    /// Whether who asks has a password.
+    pub has_password: bool,
+    /// The provider that people may log in through, for who has logged in.
+    pub provider: Option<OwnLink>,
     /// Everyone, the oldest account first; none for who does not manage people.
     pub people: Option<Vec<ShownPerson>>,
+}
+
+/// How one's own account and the provider are linked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnLink {
+    /// What people call the provider.
+    pub provider: String,
+    /// Who one was there when the link was made; none without a link.
+    pub email: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,11 +78,15 @@ impl PersonChange {
 /// When the ledger cannot be read.
 #[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn get_people() -> Result<People, AppError> {
+    use crate::http::auth::{Principal, oidc};
     let state = expect_context::<crate::http::state::AppState>();
     let principal = super::principal::principal()?;
     let login = principal.login().map(str::to_owned);
+    let provider = oidc::own_link(&state, &principal).await.map_err(super::error::refuse)?;
+    let provider = provider.map(|(provider, email)| OwnLink { provider, email });
+    let has_password = matches!(&principal, Principal::Account(account) if account.has_password);
     if !principal.manages_server() {
-        return Ok(People { login, people: None });
+        return Ok(People { login, has_password, provider, people: None });
     }
     let accounts = state.ledger.accounts().await.map_err(super::error::refuse)?;
     let people = accounts.into_iter().map(|account| ShownPerson {
@@ -80,7 +97,7 @@ pub async fn get_people() -> Result<People, AppError> {
         has_password: account.has_password,
         is_shut_out: account.disabled_at_ms.is_some(),
     });
-    Ok(People { login, people: Some(people.collect()) })
+    Ok(People { login, has_password, provider, people: Some(people.collect()) })
 }
 
 /// Makes a link with which one more person makes their account, within a week. It is in this answer and nowhere else.
@@ -167,8 +184,10 @@ pub async fn change_password(
     let state = expect_context::<crate::http::state::AppState>();
     let principal = super::principal::principal()?;
     let actor = super::principal::actor()?;
+    let headers = use_context::<axum::http::request::Parts>().map(|parts| parts.headers).unwrap_or_default();
+    let typed = [&*password, &*again];
     let (status, field, message) =
-        match password::change_password(&state, &principal, &actor, &current, [&password, &again]).await {
+        match password::change_password(&state, &principal, &actor, &headers, &current, typed).await {
             Ok(()) => {
                 go_on_to("/login");
                 return Ok(());
@@ -183,4 +202,22 @@ pub async fn change_password(
     answer_with_status(status);
     go_on_to(&format!("/settings?wrong={field}"));
     Err(AppError::Invalid { field: field.into(), message })
+}
+
+/// Ends the link of one's own account and the provider. A plain form is sent back to the page.
+///
+/// # Errors
+/// [`AppError::NotFound`] if there is none, or no password to log in with afterwards.
+#[server(prefix = "/_fn")]
+pub async fn unlink_provider() -> Result<(), AppError> {
+    use super::error::{answer_with_status, refuse};
+    let state = expect_context::<crate::http::state::AppState>();
+    let principal = super::principal::principal()?;
+    let actor = super::principal::actor()?;
+    let is_unlinked = crate::http::auth::oidc::unlink(&state, &principal, &actor).await.map_err(refuse)?;
+    if !is_unlinked {
+        answer_with_status(404);
+    }
+    super::form::go_on_to("/settings");
+    if is_unlinked { Ok(()) } else { Err(AppError::NotFound) }
 }

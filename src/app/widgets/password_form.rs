@@ -14,9 +14,10 @@ use leptos_router::hooks::use_query_map;
 pub fn PasswordCard(
     /// What who looks logs in with; none while nobody has to.
     login: Option<String>,
+    /// Whether they have one. Who logs in through a provider may not.
+    has_password: bool,
     change: ServerAction<ChangePassword>,
 ) -> impl IntoView {
-    let has_login = login.is_some();
     // A form that was sent without scripts comes back with the name of the field alone.
     let address = use_query_map();
     let fault_at = move |wanted: &'static str| match change.value().get() {
@@ -26,6 +27,10 @@ pub fn PasswordCard(
     };
     let outcome = move || match change.value().get()? {
         Ok(()) => Some(view! { <SignedOut/> }.into_any()),
+        // Without the field it stands here.
+        Err(AppError::Invalid { field, message }) if field == "current" && !has_password => {
+            Some(view! { <Notice level=Level::Critical word="Not set:" message=message/> }.into_any())
+        }
         Err(AppError::Invalid { .. }) => None,
         Err(error) => {
             Some(view! { <Notice level=Level::Critical word="Not changed." message=error.to_string()/> }.into_any())
@@ -33,6 +38,9 @@ pub fn PasswordCard(
     };
     let name = login.clone().unwrap_or_else(|| "owner".into());
     let lead = match login {
+        Some(login) if !has_password => {
+            format!("You are logged in as {login} and have no password. Within 5 minutes of logging in you can set one.")
+        }
         Some(login) => format!("You are logged in as {login}. A new password ends all your sessions, this one too."),
         None => "Nobody has to log in yet. Once you set a password, everybody does, as “owner” for you, and every client needs a key."
             .into(),
@@ -43,7 +51,7 @@ pub fn PasswordCard(
             <p class="card-lead">{lead}</p>
             <ActionForm action=change attr:class="form" attr:novalidate="">
                 <PasswordOwner login=name/>
-                {has_login.then(|| view! {
+                {has_password.then(|| view! {
                     <TextField name="current" label="Current password" input_type="password" autocomplete="current-password"
                         value=nothing fault=Signal::derive(move || fault_at("current"))/>
                 })}
@@ -54,7 +62,7 @@ pub fn PasswordCard(
                     value=nothing fault=Signal::derive(|| None::<String>)/>
                 <div class="form-foot">
                     <button class="button" aria-busy=move || change.pending().get().then_some("true")>
-                        {if has_login { "Change it" } else { "Set it" }}
+                        {if has_password { "Change it" } else { "Set it" }}
                     </button>
                     <div class="form-outcome" role="status">{outcome}</div>
                 </div>

@@ -99,7 +99,8 @@ pub fn client(connect_timeout: Duration) -> Result<UpstreamClient, rustls::Error
         .build(connector))
 }
 
-fn is_this_machine(host: &str) -> bool {
+/// Whether a host is this machine, so that what goes there needs no encryption.
+pub fn is_this_machine(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -33,7 +33,8 @@ pub async fn show(
     if Token::parse(&token).is_none() {
         return page(&state, &headers, StatusCode::GONE, Door::InviteIsOver);
     }
-    page(&state, &headers, StatusCode::OK, Door::Join(JoinDoor { token: &token, ..JoinDoor::default() }))
+    let door = JoinDoor { token: &token, provider: state.access.provider_name(), ..JoinDoor::default() };
+    page(&state, &headers, StatusCode::OK, Door::Join(door))
 }
 
 /// Makes the account and lets them in.
@@ -44,8 +45,9 @@ pub async fn join(
     sent: Sent<JoinForm>,
 ) -> Result<Response, ApiError> {
     let JoinForm { token, login, password, again } = fields(sent)?;
+    let provider = state.access.provider_name();
     let door = |login_fault, password_fault| {
-        Door::Join(JoinDoor { token: &token, login: &login, login_fault, password_fault })
+        Door::Join(JoinDoor { token: &token, login: &login, provider, login_fault, password_fault })
     };
     let now_ms = state.clock.now_ms();
     let address = client_address(peer, &headers, &state.access);

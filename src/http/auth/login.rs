@@ -17,7 +17,9 @@ use axum::response::Response;
 use serde::Deserialize;
 
 /// For who comes while others are being looked at, in milliseconds.
-const BUSY_WAIT_MS: i64 = 2_000;
+pub(super) const BUSY_WAIT_MS: i64 = 2_000;
+
+pub(super) const BUSY: &str = "Too many are logging in at this moment. Try again in a few seconds.";
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -47,6 +49,7 @@ pub async fn show(
     }
     let door = LoginDoor {
         next,
+        provider: state.access.provider_name(),
         lacks_password: !state.ledger.needs_login(state.clock.now_ms()).await?,
         ..LoginDoor::default()
     };
@@ -63,7 +66,9 @@ pub async fn log_in(
     let LoginForm { login, password, next } = fields(sent)?;
     let next = local_path(&next);
     let name = Account::check_login(&login).unwrap_or_default();
-    let again = |problem: String| Door::Login(LoginDoor { login: &name, next, problem, lacks_password: false });
+    let provider = state.access.provider_name();
+    let again =
+        |problem: String| Door::Login(LoginDoor { login: &name, next, problem, provider, lacks_password: false });
     let limits = &state.access.limits;
     let address = client_address(peer, &headers, &state.access);
     if let Err(wait_ms) = limits.admit(address, &name, state.clock.now_ms()) {
@@ -81,10 +86,7 @@ pub async fn log_in(
             let problem = "The name or the password is wrong.".to_owned();
             Ok(page(&state, &headers, StatusCode::UNAUTHORIZED, again(problem)))
         }
-        Err(LedgerError::Busy) => {
-            let problem = "Too many are logging in at this moment. Try again in a few seconds.".to_owned();
-            Ok(wait_page(&state, &headers, BUSY_WAIT_MS, again(problem)))
-        }
+        Err(LedgerError::Busy) => Ok(wait_page(&state, &headers, BUSY_WAIT_MS, again(BUSY.to_owned()))),
         Err(error) => Err(error.into()),
     }
 }
@@ -112,13 +114,14 @@ pub(super) fn redirect_to_login(wanted: &Uri) -> Response {
 /// The form as the answer to something else that needs a login.
 pub(super) fn ask(state: &AppState, headers: &HeaderMap, next: &str) -> Response {
     let problem = "You are logged out, and what you sent was not done. Log in, then send it again.".to_owned();
-    let door = LoginDoor { next: local_path(next), problem, ..LoginDoor::default() };
+    let door =
+        LoginDoor { next: local_path(next), problem, provider: state.access.provider_name(), ..LoginDoor::default() };
     page(state, headers, StatusCode::UNAUTHORIZED, Door::Login(door))
 }
 
 /// The path, if it is one of ours: an address that a link names must not lead to another site. Browsers take a backslash for
 /// a slash, and drop control characters.
-fn local_path(next: &str) -> &str {
+pub(super) fn local_path(next: &str) -> &str {
     let is_local = next.starts_with('/')
         && !next.starts_with("//")
         && !next.chars().any(|c| c == '\\' || c.is_control())
@@ -126,7 +129,7 @@ fn local_path(next: &str) -> &str {
     if is_local { next } else { "/" }
 }
 
-fn too_often(wait_ms: i64) -> String {
+pub(super) fn too_often(wait_ms: i64) -> String {
     match whole_seconds(wait_ms) {
         1 => "Too many attempts. Try again in a second.".to_owned(),
         seconds @ 2..120 => format!("Too many attempts. Try again in {seconds} seconds."),

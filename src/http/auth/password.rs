@@ -21,6 +21,8 @@ pub enum NotChanged {
 #[derive(Debug)]
 pub enum NotConfirmed {
     Missing,
+    /// Who acts has none and logs in through the provider; that was too long ago.
+    NoPassword,
     Wrong,
     /// Too many wrong ones: in so many milliseconds again.
     TooOften(i64),
@@ -35,6 +37,9 @@ impl NotConfirmed {
     pub fn told(self) -> Result<(u16, String), LedgerError> {
         match self {
             Self::Missing => Ok((400, "is needed: you logged in more than 5 minutes ago".into())),
+            Self::NoPassword => {
+                Ok((400, "you have none: log out and in again, then there are 5 minutes for this".into()))
+            }
             Self::Wrong => Ok((400, "is not your password".into())),
             Self::TooOften(wait_ms) => {
                 Ok((429, format!("was wrong too often; try again in {} seconds", wait_ms / 1_000 + 1)))
@@ -44,17 +49,23 @@ impl NotConfirmed {
     }
 }
 
-/// Sets the password of who acts, and ends all their sessions, this one too. Who has logged in has to know the current one.
+/// Sets the password of who acts, and ends all their sessions, this one too. Who has logged in has to know the current one, or,
+/// if there is none, to have logged in just now.
 pub async fn change_password(
     state: &AppState,
     principal: &Principal,
     actor: &Actor,
+    headers: &HeaderMap,
     current: &str,
     typed: [&str; 2],
 ) -> Result<(), NotChanged> {
     let password = chosen_password(typed).map_err(NotChanged::Password)?;
-    if let Some(login) = principal.login() {
-        check_own(state, login, actor, current).await.map_err(NotChanged::Current)?;
+    if let Principal::Account(account) = principal {
+        let confirmed = match account.has_password {
+            true => check_own(state, &account.login, actor, current).await,
+            false => confirm_fresh(state, headers, NotConfirmed::NoPassword).await,
+        };
+        confirmed.map_err(NotChanged::Current)?;
     }
     state
         .ledger
@@ -73,13 +84,19 @@ pub async fn confirm(
     headers: &HeaderMap,
     typed: &str,
 ) -> Result<(), NotConfirmed> {
-    let Some(login) = principal.login() else { return Ok(()) };
-    if !typed.is_empty() {
-        return check_own(state, login, actor, typed).await;
+    let Principal::Account(account) = principal else { return Ok(()) };
+    match (account.has_password, typed.is_empty()) {
+        (false, _) => confirm_fresh(state, headers, NotConfirmed::NoPassword).await,
+        (true, true) => confirm_fresh(state, headers, NotConfirmed::Missing).await,
+        (true, false) => check_own(state, &account.login, actor, typed).await,
     }
-    let Some(token) = session_cookie::read(headers, &state.access) else { return Err(NotConfirmed::Missing) };
+}
+
+/// That the login was within the last five minutes, or `otherwise`.
+async fn confirm_fresh(state: &AppState, headers: &HeaderMap, otherwise: NotConfirmed) -> Result<(), NotConfirmed> {
+    let Some(token) = session_cookie::read(headers, &state.access) else { return Err(otherwise) };
     let is_fresh = state.ledger.is_fresh_session(&token, state.clock.now_ms()).await;
-    if is_fresh.map_err(NotConfirmed::Ledger)? { Ok(()) } else { Err(NotConfirmed::Missing) }
+    if is_fresh.map_err(NotConfirmed::Ledger)? { Ok(()) } else { Err(otherwise) }
 }
 
 /// A password that was typed twice, or what is wrong with it.

@@ -3,6 +3,7 @@
 use super::account::join;
 use super::alert::crossed;
 use super::delivery::{channel, notification};
+use super::pause::paused;
 use super::*;
 use crate::domain::account::{Account, Role};
 use crate::domain::alert::NewAlert;
@@ -62,7 +63,7 @@ async fn ann_in(ledger: &Ledger) -> (Account, KeyText) {
     ledger.record_alerts(vec![NewAlert { user_id: user.clone(), ..crossed(50, NOON_MS) }]).await.unwrap();
     ledger.enqueue(user, &notification(AlertLevel::Info), NOON_MS).await.unwrap();
     ledger.save_import_file(user, "a.jsonl", FileMark { size_bytes: 1, modified_at_ms: 1 }).await.unwrap();
-    ledger.pause_session(&SessionPause { user_id: user.clone(), ..pause("s-1", NOON_MS) }).await.unwrap();
+    ledger.pause_session(&SessionPause { user_id: user.clone(), ..paused("s-1", NOON_MS) }).await.unwrap();
     (ann, key)
 }
 

@@ -9,7 +9,7 @@ use crate::domain::pause::{Resumption, SessionPause};
 use crate::ledger::AlertFilter;
 use crate::ledger::db::with_tx;
 
-pub(super) fn pause(session_id: &str, at_ms: i64) -> SessionPause {
+pub(super) fn paused(session_id: &str, at_ms: i64) -> SessionPause {
     SessionPause {
         id: Uuid::now_v7().to_string(),
         user_id: alice(),
@@ -33,10 +33,10 @@ async fn run(ledger: &Ledger, statement: &'static str) {
 
 on_both!(a_pause_comes_with_one_alert_and_the_message_that_tells_of_it, |ledger| {
     ledger.save_channel(&channel(alice(), "c1"), &Actor::command_line(), NOON_MS).await.unwrap();
-    let first = pause("s-1", NOON_MS);
+    let first = paused("s-1", NOON_MS);
     assert!(ledger.pause_session(&first).await.unwrap());
     assert!(!ledger.pause_session(&first).await.unwrap(), "it is written down");
-    assert!(!ledger.pause_session(&pause("s-1", NOON_MS + 1)).await.unwrap(), "it is paused, whoever saw it");
+    assert!(!ledger.pause_session(&paused("s-1", NOON_MS + 1)).await.unwrap(), "it is paused, whoever saw it");
     assert_eq!(ledger.open_pauses(&Scope::Everyone, None).await.unwrap(), std::slice::from_ref(&first));
 
     let alerts = alerts(&ledger).await;
@@ -65,19 +65,19 @@ on_both!(a_pause_that_fails_half_way_leaves_neither_pause_nor_alert_nor_message,
         ("alter table alert rename to away", "alter table away rename to alert"),
     ] {
         run(&ledger, away).await;
-        assert!(ledger.pause_session(&pause("s-1", NOON_MS)).await.is_err(), "{away}");
+        assert!(ledger.pause_session(&paused("s-1", NOON_MS)).await.is_err(), "{away}");
         run(&ledger, back).await;
         assert_eq!(ledger.pauses(&Scope::Everyone, 9).await.unwrap(), [], "{away}");
         assert_eq!(alerts(&ledger).await, [], "{away}");
         assert_eq!(ledger.deliveries(&alice(), "c1", 9).await.unwrap(), [], "{away}");
     }
-    assert!(ledger.pause_session(&pause("s-1", NOON_MS)).await.unwrap(), "now it can");
+    assert!(ledger.pause_session(&paused("s-1", NOON_MS)).await.unwrap(), "now it can");
 });
 
 on_both!(a_pause_is_ended_by_its_user_or_for_everyone_and_the_first_one_counts, |ledger| {
-    let (bob, first) = (UserId("bob".into()), pause("s-1", NOON_MS));
+    let (bob, first) = (UserId("bob".into()), paused("s-1", NOON_MS));
     ledger.pause_session(&first).await.unwrap();
-    ledger.pause_session(&pause("s-2", NOON_MS + 1)).await.unwrap();
+    ledger.pause_session(&paused("s-2", NOON_MS + 1)).await.unwrap();
     assert_eq!(
         ledger.resume_session(&only(bob.clone()), &first.id, &Actor::account(&bob, None), NOON_MS).await.unwrap(),
         None,
@@ -103,7 +103,7 @@ on_both!(a_pause_is_ended_by_its_user_or_for_everyone_and_the_first_one_counts, 
     let seen: Vec<_> = alerts(&ledger).await.into_iter().map(|alert| alert.acknowledged.map(|one| one.by)).collect();
     assert_eq!(seen, [None, Some(bob)], "its alert is acknowledged with it, and no other");
 
-    assert!(ledger.pause_session(&pause("s-1", NOON_MS + 10)).await.unwrap(), "it ran away again");
+    assert!(ledger.pause_session(&paused("s-1", NOON_MS + 10)).await.unwrap(), "it ran away again");
     assert_eq!(alerts(&ledger).await.len(), 3);
     assert_eq!(ledger.pauses(&only(alice()), 1).await.unwrap()[0].paused_at_ms, NOON_MS + 10);
 });
@@ -114,7 +114,7 @@ on_both!(a_pause_moves_its_users_numbers_and_stays_when_sample_data_goes, |ledge
     ledger.apply(vec![made_up]).await.unwrap();
     let mut of_alice = ledger.follow(&only(alice()));
     of_alice.mark_unchanged();
-    let (first, version) = (pause("s-1", NOON_MS), ledger.pause_version());
+    let (first, version) = (paused("s-1", NOON_MS), ledger.pause_version());
     ledger.pause_session(&first).await.unwrap();
     assert!(of_alice.has_changed().unwrap() && ledger.pause_version() > version);
     of_alice.mark_unchanged();
@@ -127,7 +127,7 @@ on_both!(a_pause_moves_its_users_numbers_and_stays_when_sample_data_goes, |ledge
 });
 
 on_both!(a_paused_session_is_neither_an_anomaly_nor_a_budgets, |ledger| {
-    ledger.pause_session(&pause("s-1", NOON_MS)).await.unwrap();
+    ledger.pause_session(&paused("s-1", NOON_MS)).await.unwrap();
     for is_of_budget in [true, false] {
         let filter = AlertFilter { is_of_budget: Some(is_of_budget), limit: 9, ..AlertFilter::default() };
         assert_eq!(ledger.alerts(&alice(), &filter).await.unwrap().alerts, [], "{is_of_budget}");

@@ -1,7 +1,7 @@
 //! One HTTP request with a JSON body, for webhooks and chats: no redirects, no retries, and no more of the answer is read
 //! than anybody needs.
 
-use super::outbound::{Outbound, OutboundError};
+use super::outbound::{Outbound, OutboundError, exchange};
 use super::{Answer, MAX_ANSWER_BYTES};
 use crate::domain::secret::Secret;
 use http_body_util::{BodyExt, Full};
@@ -9,9 +9,6 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use hyper::http::uri::Scheme;
 use hyper::{Method, Request, Response, Uri};
-use hyper_util::rt::TokioIo;
-use std::convert::Infallible;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Receivers may rely on no message being larger.
 const MAX_BODY_BYTES: usize = 20_000;
@@ -47,9 +44,11 @@ pub async fn post_json(
     let receiver = Receiver::parse(outbound, url)?;
     let request = receiver.request(headers, body)?;
     let response = if receiver.is_encrypted {
-        exchange(outbound.connect_tls(&receiver.host, receiver.port).await?, request).await?
+        let stream = outbound.connect_tls(&receiver.host, receiver.port).await?;
+        exchange(stream, request, MAX_ANSWER_BYTES, read_answer).await?
     } else {
-        exchange(outbound.connect_plain(&receiver.host, receiver.port).await?, request).await?
+        let stream = outbound.connect_plain(&receiver.host, receiver.port).await?;
+        exchange(stream, request, MAX_ANSWER_BYTES, read_answer).await?
     };
     Ok(response)
 }
@@ -100,27 +99,6 @@ impl Receiver {
             request = request.header(name, value);
         }
         request.body(Full::new(Bytes::from(body))).map_err(|_| PostError::Address("it is not an address"))
-    }
-}
-
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Answer, PostError>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
-        .max_buf_size(MAX_ANSWER_BYTES)
-        .handshake(TokioIo::new(stream))
-        .await?;
-    let answered = async { Ok(read_answer(sender.send_request(request).await?).await) };
-    // The connection must be driven while there is an answer to read, and ends with this call. How it ended is told by the
-    // answer.
-    let driven = async {
-        connection.await.ok();
-        std::future::pending::<Infallible>().await
-    };
-    tokio::select! {
-        answer = answered => answer,
-        never = driven => match never {},
     }
 }
 

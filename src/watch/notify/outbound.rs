@@ -1,16 +1,22 @@
-//! The one way out of the house for notifications: a name is resolved once, every address that it has is checked, and the
+//! The one way out of the house, but for calls: a name is resolved once, every address that it has is checked, and the
 //! connection goes to one of those very addresses. A name that means something else a moment later (DNS rebinding) changes
 //! nothing, and each attempt checks anew.
 
 use super::blocklist::{Reach, find_block};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
+use std::convert::Infallible;
 use std::error::Error;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -134,6 +140,35 @@ impl Outbound {
             Some((Reach::Private, what)) => Err(OutboundError::Private { address, what }),
             Some((Reach::Never, what)) => Err(OutboundError::Never { address, what }),
         }
+    }
+}
+
+/// Sends one request, and gives what `read` makes of the answer, whose head may have `max_head_bytes`. No redirect is followed.
+///
+/// # Errors
+/// There was no answer, or none in HTTP.
+pub async fn exchange<S, T, F>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+    max_head_bytes: usize,
+    read: impl FnOnce(Response<Incoming>) -> F,
+) -> Result<T, hyper::Error>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    F: Future<Output = T>,
+{
+    let (mut sender, connection) =
+        hyper::client::conn::http1::Builder::new().max_buf_size(max_head_bytes).handshake(TokioIo::new(stream)).await?;
+    let answered = async { Ok(read(sender.send_request(request).await?).await) };
+    // The connection must be driven while there is an answer to read, and ends with this call. How it ended is told by the
+    // answer.
+    let driven = async {
+        connection.await.ok();
+        std::future::pending::<Infallible>().await
+    };
+    tokio::select! {
+        answer = answered => answer,
+        never = driven => match never {},
     }
 }
 
