@@ -71,7 +71,11 @@ async fn a_session_that_spends_too_fast_is_paused_and_nothing_else_is() {
     let server = server_with(&provider).await;
     let mut keys = Vec::new();
     for user in ["ann", "bob"] {
-        let made = server.ledger.create_key(&UserId(user.into()), "laptop", &[KeyScope::Proxy], NOON_MS).await.unwrap();
+        let made = server
+            .ledger
+            .create_key(&UserId(user.into()), "laptop", &[KeyScope::Proxy], &Actor::command_line(), NOON_MS)
+            .await
+            .unwrap();
         keys.push(made.text.reveal().to_owned());
     }
     let asked = async |key: &str, session: &str, path: &str| {

@@ -14,7 +14,11 @@ fn identity(subject: &str) -> Identity {
 
 async fn join_with(ledger: &Ledger, subject: &str) -> Account {
     let identity = identity(subject);
-    match ledger.join_with_identity(Admission::Domain, &identity.email, &identity, &Actor::command_line(), NOON_MS).await.unwrap() {
+    match ledger
+        .join_with_identity(Admission::Domain, &identity.email, &identity, &Actor::command_line(), NOON_MS)
+        .await
+        .unwrap()
+    {
         Joined::Account(account) => account,
         other => panic!("{other:?}"),
     }
@@ -30,13 +34,21 @@ on_both!(a_login_through_the_provider_is_answered_once_and_within_ten_minutes, |
     assert_eq!(login.next, "/keys");
     assert_eq!(ledger.take_login(&token, NOON_MS + 1).await.unwrap(), None, "the second answer finds nothing");
     let admission = Admission::Invite(login.invite.as_ref().unwrap());
-    let joined = ledger.join_with_identity(admission, "ann@example.org", &identity("ann"), &Actor::command_line(), NOON_MS).await.unwrap();
+    let joined = ledger
+        .join_with_identity(admission, "ann@example.org", &identity("ann"), &Actor::command_line(), NOON_MS)
+        .await
+        .unwrap();
     let Joined::Account(ann) = joined else { panic!("{joined:?}") };
     assert_eq!((ann.role, ann.has_password), (Role::Admin, false));
-    let again = ledger.join_with_identity(admission, "bob@example.org", &identity("bob"), &Actor::command_line(), NOON_MS).await.unwrap();
+    let again = ledger
+        .join_with_identity(admission, "bob@example.org", &identity("bob"), &Actor::command_line(), NOON_MS)
+        .await
+        .unwrap();
     assert_eq!(again, Joined::InviteIsOver);
-    let taken =
-        ledger.join_with_identity(Admission::Domain, "ann@example.org", &identity("eve"), &Actor::command_line(), NOON_MS).await.unwrap();
+    let taken = ledger
+        .join_with_identity(Admission::Domain, "ann@example.org", &identity("eve"), &Actor::command_line(), NOON_MS)
+        .await
+        .unwrap();
     assert_eq!(taken, Joined::LoginIsTaken);
 });
 
@@ -44,11 +56,23 @@ on_both!(an_identity_has_one_account_and_an_account_one_identity, |ledger| {
     let (ann, bob) = (join_with(&ledger, "ann").await, join_with(&ledger, "bob").await);
     assert_eq!(ledger.linked_account(ISSUER, "ann").await.unwrap(), Some(ann.clone()));
     assert_eq!(ledger.linked_account("https://other.example.org", "ann").await.unwrap(), None);
-    assert!(!ledger.link(&bob, &identity("ann"), &Actor::command_line(), NOON_MS).await.unwrap(), "it is somebody else's");
-    assert!(!ledger.link(&bob, &identity("bobby"), &Actor::command_line(), NOON_MS).await.unwrap(), "there is one already");
+    assert!(
+        !ledger.link(&bob, &identity("ann"), &Actor::command_line(), NOON_MS).await.unwrap(),
+        "it is somebody else's"
+    );
+    assert!(
+        !ledger.link(&bob, &identity("bobby"), &Actor::command_line(), NOON_MS).await.unwrap(),
+        "there is one already"
+    );
     assert_eq!(ledger.linked_email(&bob.user_id, ISSUER).await.unwrap(), Some("bob@example.org".into()));
-    assert!(!ledger.unlink(&ann, ISSUER, &Actor::command_line(), NOON_MS).await.unwrap(), "without a password nobody could log in");
-    ledger.set_password(&ann.user_id, &NewPassword::parse("four words of mine").unwrap(), &Actor::command_line(), NOON_MS).await.unwrap();
+    assert!(
+        !ledger.unlink(&ann, ISSUER, &Actor::command_line(), NOON_MS).await.unwrap(),
+        "without a password nobody could log in"
+    );
+    ledger
+        .set_password(&ann.user_id, &NewPassword::parse("four words of mine").unwrap(), &Actor::command_line(), NOON_MS)
+        .await
+        .unwrap();
     assert!(ledger.unlink(&ann, ISSUER, &Actor::command_line(), NOON_MS).await.unwrap());
     assert_eq!(ledger.linked_account(ISSUER, "ann").await.unwrap(), None);
     assert!(ledger.link(&ann, &identity("ann"), &Actor::command_line(), NOON_MS).await.unwrap());
