@@ -11,6 +11,7 @@ use axum::http::StatusCode;
 use serde_json::json;
 use tollbridge::config::OidcProvider;
 use tollbridge::domain::account::{Account, NewPassword, Role};
+use tollbridge::domain::audit::Actor;
 use tollbridge::domain::secret::Secret;
 use tollbridge::domain::usage::UserId;
 use tollbridge::http::auth::Access;
@@ -96,8 +97,12 @@ impl Setup {
     /// Somebody who logs in with a password, as everybody did before.
     async fn join(&self, login: &str) -> UserId {
         let ledger = &self.server.state.ledger;
-        let invite = ledger.create_invite(Role::Member, &UserId::owner(), NOW_MS).await.unwrap();
-        match ledger.accept_invite(&invite, login, &NewPassword::parse(WORDS).unwrap(), NOW_MS).await.unwrap() {
+        let invite = ledger.create_invite(Role::Member, &Actor::command_line(), NOW_MS).await.unwrap();
+        match ledger
+            .accept_invite(&invite, login, &NewPassword::parse(WORDS).unwrap(), &Actor::command_line(), NOW_MS)
+            .await
+            .unwrap()
+        {
             Joined::Account(account) => account.user_id,
             other => panic!("{other:?}"),
         }
@@ -120,7 +125,12 @@ pub fn test_oidc(issuer: &str, domains: &[&str]) -> Oidc {
 async fn server_with(issuer: &str, domains: &[&str]) -> TestServer {
     let access = Access::default().with_oidc(Some(test_oidc(issuer, domains)));
     let server = TestServer::start_with(access).await;
-    server.state.ledger.set_password(&UserId::owner(), &NewPassword::parse(WORDS).unwrap()).await.unwrap();
+    server
+        .state
+        .ledger
+        .set_password(&UserId::owner(), &NewPassword::parse(WORDS).unwrap(), &Actor::command_line(), NOW_MS)
+        .await
+        .unwrap();
     server
 }
 
@@ -215,7 +225,12 @@ async fn without_a_provider_there_is_nothing_of_it_and_without_the_owners_passwo
     let server = TestServer::start().await;
     assert_eq!(server.get("/login/oidc").await.status, StatusCode::NOT_FOUND);
     assert_eq!(server.get("/login/oidc/callback?code=x&state=y").await.status, StatusCode::NOT_FOUND);
-    server.state.ledger.set_password(&UserId::owner(), &NewPassword::parse(WORDS).unwrap()).await.unwrap();
+    server
+        .state
+        .ledger
+        .set_password(&UserId::owner(), &NewPassword::parse(WORDS).unwrap(), &Actor::command_line(), NOW_MS)
+        .await
+        .unwrap();
     assert!(!server.get("/login").await.text().contains("/login/oidc"));
     let provider = TestProvider::start().await;
     let with_provider = server_with(&provider.issuer, &["example.org"]).await;

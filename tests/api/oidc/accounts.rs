@@ -79,7 +79,7 @@ async fn whether_there_is_an_account_or_who_is_shut_out_is_not_told() {
         (&ann, Somebody::new("subject-of-ann", "ann@example.org")),
         (&bob, Somebody::new("subject-of-bob", "bob@example.org")),
     ] {
-        ledger.set_disabled(user, Some(NOW_MS)).await.unwrap();
+        ledger.set_disabled(user, true, &Actor::command_line(), NOW_MS).await.unwrap();
         setup.provider.log_in_as(somebody);
         let shut_out = setup.log_in().await;
         expect_out(&shut_out, StatusCode::FORBIDDEN, NO_ACCOUNT, &user.0);
@@ -106,7 +106,7 @@ async fn only_the_domain_itself_makes_members() {
 async fn an_invitation_makes_an_account_without_a_password() {
     let setup = Setup::with_domains(&[]).await;
     let ledger = &setup.server.state.ledger;
-    let invite = ledger.create_invite(Role::Admin, &UserId::owner(), NOW_MS).await.unwrap();
+    let invite = ledger.create_invite(Role::Admin, &Actor::command_line(), NOW_MS).await.unwrap();
     let page = setup.server.get(&format!("/join?token={}", invite.reveal())).await.text();
     let link = format!("/login/oidc?invite={}", invite.reveal());
     assert!(page.contains(&format!("href=\"{link}\"")) && page.contains("Join with Example"), "{page}");
@@ -137,13 +137,14 @@ async fn an_invitation_makes_an_account_without_a_password() {
     let unlink = setup.server.action_of_name("unlink_provider");
     assert_eq!(setup.server.post_with(&unlink, &headers, "").await.status, StatusCode::NOT_FOUND, "no other way in");
     assert_eq!(setup.server.post_with(&set, &headers, form).await.status, StatusCode::OK);
-    assert!(ledger.check_password("ann@example.org", WORDS).await.unwrap().is_some());
+    assert!(ledger.check_password("ann@example.org", WORDS, &Actor::command_line(), NOW_MS).await.unwrap().is_some());
 }
 
 #[tokio::test]
 async fn who_is_logged_in_links_their_account_with_their_password_and_unlinks_it() {
     let setup = Setup::with_domains(&[]).await;
-    let session = setup.server.state.ledger.open_session(&UserId::owner(), NOW_MS).await.unwrap();
+    let session =
+        setup.server.state.ledger.open_session(&UserId::owner(), &Actor::command_line(), NOW_MS).await.unwrap();
     let session = format!("sid={}", session.reveal());
     let settings = setup.server.get_with("/settings", &[("cookie", &session)]).await.text();
     assert!(settings.contains("href=\"/login/oidc?next=/settings\""), "{settings}");
