@@ -1,4 +1,4 @@
-//! Erasing somebody: the account and all that was ever kept of them. docs/decisions/0018 has the reasons.
+//! Erasing somebody: the account and all that was ever kept of them. docs/decisions/0015 has the reasons.
 //!
 //! It goes step by step, so that no call waits long for the writer: first nobody gets in any more, then the usage goes, a day
 //! at a time and each with its sums, and at last the rest. Broken off in between, the sums still equal the events, the account
