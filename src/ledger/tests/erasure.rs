@@ -16,6 +16,7 @@ use crate::domain::query::{Range, UsageQuery};
 use crate::domain::report::UsageReport;
 use crate::ledger::FileMark;
 use crate::ledger::db::{Db, with_reader};
+use crate::ledger::oidc::Identity;
 use sqlx::AssertSqlSafe;
 
 const TODAY_MS: i64 = NOON_MS + 20 * DAY_MS;
@@ -63,6 +64,10 @@ async fn ann_in(ledger: &Ledger) -> (Account, KeyText) {
     ledger.record_alerts(vec![NewAlert { user_id: user.clone(), ..crossed(50, NOON_MS) }]).await.unwrap();
     ledger.enqueue(user, &notification(AlertLevel::Info), NOON_MS).await.unwrap();
     ledger.save_import_file(user, "a.jsonl", FileMark { size_bytes: 1, modified_at_ms: 1 }).await.unwrap();
+    let identity =
+        Identity { issuer: "https://id.example.org".into(), subject: "1".into(), email: "ann@example.org".into() };
+    assert!(ledger.link(&ann, &identity, &Actor::command_line(), NOON_MS).await.unwrap());
+    ledger.begin_link(user, &identity, "/", NOON_MS).await.unwrap();
     ledger.pause_session(&SessionPause { user_id: user.clone(), ..paused("s-1", NOON_MS) }).await.unwrap();
     (ann, key)
 }
