@@ -148,6 +148,27 @@ fn no_handler_takes_everybody_for_the_owner() {
     assert_eq!(places, [Path::new("http/auth/principal.rs")]);
 }
 
+/// A mutant that does not fit the code any more proves nothing, and `make mutants` takes too long to find out each time.
+#[test]
+fn every_mutant_of_the_recorder_fits_the_code() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut hunks = 0;
+    for entry in std::fs::read_dir(root.join("tests/recorder/mutants")).unwrap() {
+        let path = entry.unwrap().path();
+        let patch = std::fs::read_to_string(&path).unwrap();
+        for of_file in patch.split("\n--- a/").skip(1) {
+            let code = std::fs::read_to_string(root.join(of_file.lines().next().unwrap())).unwrap();
+            for hunk in of_file.split("\n@@ ").skip(1) {
+                let lines = hunk.lines().skip(1).filter(|line| !line.starts_with('+'));
+                let before: Vec<&str> = lines.map(|line| line.get(1..).unwrap_or_default()).collect();
+                assert!(code.contains(before.join("\n").trim_end()), "{}:\n{}", path.display(), before.join("\n"));
+                hunks += 1;
+            }
+        }
+    }
+    assert!(hunks >= 11, "found {hunks}");
+}
+
 /// Names of tests in the documentation would go stale silently. A word of four parts or more in back quotes is one.
 #[test]
 fn every_test_that_is_named_exists() {
