@@ -1,5 +1,6 @@
-//! The pages outside of the dashboard: the login, the owner's first password, an invitation, the way back from a provider. They are plain forms, rendered
-//! on the server and never hydrated, so that they work in any browser and load nothing but the style sheet.
+//! The pages outside of the dashboard: the login, the owner's first password, an invitation, the way back from a provider. They
+//! are plain forms, rendered on the server and never hydrated, so that they work in any browser and load nothing but the style
+//! sheet.
 
 use crate::app::format::capitalised;
 use crate::app::kit::icon::{BrandMark, Icon, IconView};

@@ -23,7 +23,7 @@ pub struct NavEntry {
     pub href: &'static str,
     pub label: &'static str,
     pub icon: Icon,
-    /// Other addresses of the same page.
+    /// Other addresses of the same page, and the pages below it.
     pub aliases: &'static [&'static str],
 }
 
@@ -31,12 +31,12 @@ pub struct NavEntry {
 /// its "More".
 pub const NAV: &[NavEntry] = &[
     NavEntry { href: "/", label: "Overview", icon: Icon::Overview, aliases: &["/analytics"] },
-    NavEntry { href: "/alerts", label: "Alerts", icon: Icon::Alerts, aliases: &[] },
+    NavEntry { href: "/alerts", label: "Alerts", icon: Icon::Alerts, aliases: &["/alerts/channels"] },
     NavEntry { href: "/budgets", label: "Budgets", icon: Icon::Budgets, aliases: &[] },
     NavEntry { href: "/calculator", label: "Calculator", icon: Icon::Calculator, aliases: &[] },
     NavEntry { href: "/chat", label: "Chat", icon: Icon::Chat, aliases: &[] },
     NavEntry { href: "/keys", label: "Keys", icon: Icon::Key, aliases: &[] },
-    NavEntry { href: "/settings", label: "Settings", icon: Icon::Settings, aliases: &[] },
+    NavEntry { href: "/settings", label: "Settings", icon: Icon::Settings, aliases: &["/settings/audit"] },
     NavEntry { href: "/start", label: "Get started", icon: Icon::Start, aliases: &[] },
 ];
 

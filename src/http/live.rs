@@ -1,5 +1,5 @@
-//! `GET /api/live`: tells a page when its numbers have moved, or with `user=` those that it shows. It says `{"version": N}` and nothing of the numbers: the page
-//! asks for those as it always does. An event stream, at most one event a second.
+//! `GET /api/live`: tells a page when its numbers have moved, or with `user=` those that it shows. It says `{"version": N}` and
+//! nothing of the numbers: the page asks for those as it always does. An event stream, at most one event a second.
 
 use super::api::Params;
 use super::auth::Principal;

@@ -124,8 +124,8 @@ impl Ledger {
         self.change_account(user, AccountChange::Deletion, actor, now_ms).await
     }
 
-    /// Whatever is done to an account but the owner's ends its sessions and its open invitations, and its keys are asked for anew. Says whether there
-    /// is such an account.
+    /// Whatever is done to an account but the owner's ends its sessions and its open invitations, and its keys are asked for
+    /// anew. Says whether there is such an account.
     async fn change_account(
         &self,
         user: &UserId,

@@ -45,8 +45,8 @@ macro_rules! alert_columns {
 }
 
 impl Ledger {
-    /// Writes alerts down, all in one transaction with the messages that tell of them, and gives those that were not there yet. However often, from however
-    /// many processes and in whatever order it is called, there is one row for each subject.
+    /// Writes alerts down, all in one transaction with the messages that tell of them, and gives those that were not there yet.
+    /// However often, from however many processes and in whatever order it is called, there is one row for each subject.
     pub async fn record_alerts(&self, alerts: Vec<NewAlert>) -> Result<Vec<Alert>, LedgerError> {
         if alerts.is_empty() {
             return Ok(Vec::new());

@@ -18,6 +18,8 @@ struct AuditAddress {
     after: Option<String>,
 }
 
+const TITLE: &str = "Who changed what";
+
 #[component]
 pub fn Audit() -> impl IntoView {
     let params = use_query_map();
@@ -32,12 +34,12 @@ pub fn Audit() -> impl IntoView {
         move || address.get(),
         |AuditAddress { group, person, after }| get_audit_log(group, person, after),
     );
-    let card = move |answer| {
-        let content = match answer {
-            Ok(list) => log_of(list, &address.get_untracked()),
-            Err(error) => view! { <CardEmpty message=ToString::to_string(&error)/> }.into_any(),
-        };
-        view! { <Card id="audit-log" title="Who changed what">{content}</Card> }
+    let card = move |answer| match answer {
+        Ok(list) => log_of(list, &address.get_untracked()),
+        Err(error) => {
+            let message = ToString::to_string(&error);
+            view! { <Card id="audit-log" title=TITLE><CardEmpty message/></Card> }.into_any()
+        }
     };
     view! {
         <Title text="Audit log · Tollbridge"/>
@@ -65,6 +67,7 @@ impl AuditAddress {
 
 fn log_of(list: AuditList, address: &AuditAddress) -> AnyView {
     let AuditList { rows, next, time_zone, people } = list;
+    let aside = move || view! { <span class="quiet">{format!("Times of {time_zone}; kept for a year")}</span> };
     let is_narrowed = *address != AuditAddress::default();
     let none = rows.is_empty().then(|| {
         let message = if is_narrowed {
@@ -90,14 +93,14 @@ fn log_of(list: AuditList, address: &AuditAddress) -> AnyView {
         .after
         .is_some()
         .then(|| view! { <a class="button button-plain" href=address.href(None)>"Back to the newest"</a> });
+    let form = filter_form(address, people);
     view! {
-        <div class="card-tools">
-            {filter_form(address, people)}
-            <p class="quiet">{format!("Times of {time_zone}. Rows are kept for a year.")}</p>
-        </div>
-        {none}
-        {table}
-        <nav class="alert-pages" aria-label="Pages of the audit log">{newest}{older}</nav>
+        <Card id="audit-log" title=TITLE aside>
+            {form}
+            {none}
+            {table}
+            <nav class="alert-pages" aria-label="Pages of the audit log">{newest}{older}</nav>
+        </Card>
     }
     .into_any()
 }
