@@ -48,7 +48,7 @@ pub mod token;
 mod usage;
 mod whose;
 
-pub use alert::{AlertFilter, AlertPage};
+pub use alert::{AlertAbout, AlertFilter, AlertPage};
 pub use apply::{Applied, ApplyOutcome};
 pub use audit::{AuditFilter, AuditLimits, AuditPage};
 pub use db::{LedgerLock, sqlite_path};

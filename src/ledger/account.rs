@@ -91,10 +91,21 @@ impl Ledger {
             Some(row) if row.disabled_at_ms.is_some() => "the account is shut out",
             Some(_) => return row.map(Account::try_from).transpose(),
         };
-        let target = row.map_or_else(|| AuditTarget::new(AuditTargetKind::User, "", ""), |row| row.target());
-        let change = self.begin_change(actor, now_ms).await?;
-        change.commit(AuditNote::new(AuditAction::LoginFailed, target, refusal)).await?;
+        self.note_failed_login(row.map(|row| row.target()), refusal, actor, now_ms).await?;
         Ok(None)
+    }
+
+    /// Writes down that somebody was not let in, and why: to `target`, if there is such an account.
+    pub async fn note_failed_login(
+        &self,
+        target: Option<AuditTarget>,
+        refusal: &str,
+        actor: &Actor,
+        now_ms: i64,
+    ) -> Result<(), LedgerError> {
+        let target = target.unwrap_or_else(|| AuditTarget::new(AuditTargetKind::User, "", ""));
+        let change = self.begin_change(actor, now_ms).await?;
+        change.commit(AuditNote::new(AuditAction::LoginFailed, target, refusal)).await
     }
 
     /// Gives another role. Says whether it could: the owner stays the owner, and nobody else becomes one.

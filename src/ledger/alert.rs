@@ -21,12 +21,20 @@ use sqlx::QueryBuilder;
 pub struct AlertFilter {
     /// Only those that nobody has acknowledged, or only the others.
     pub is_open: Option<bool>,
-    /// Only those of budgets, or only anomalies.
-    pub is_of_budget: Option<bool>,
+    /// Only those about this.
+    pub about: Option<AlertAbout>,
     /// How many at most.
     pub limit: u32,
     /// [`AlertPage::next`] of the page before.
     pub after: Option<String>,
+}
+
+/// What alerts can be narrowed down to. Anomalies are of several kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlertAbout {
+    Budgets,
+    Anomalies,
+    Runaways,
 }
 
 /// One page of alerts, newest first.
@@ -103,8 +111,12 @@ impl Ledger {
                     " and acknowledged_at_ms is not null"
                 });
             }
-            if let Some(is_of_budget) = filter.is_of_budget {
-                select.push(if is_of_budget { " and budget_id is not null" } else { " and day is not null" });
+            if let Some(about) = filter.about {
+                select.push(match about {
+                    AlertAbout::Budgets => " and budget_id is not null",
+                    AlertAbout::Anomalies => " and day is not null",
+                    AlertAbout::Runaways => " and pause_id is not null",
+                });
             }
             if let Some((at_ms, id)) = &after {
                 select.push(" and (fired_at_ms, id) < (").push_bind(*at_ms).push(", ").push_bind(id).push(")");

@@ -65,19 +65,19 @@ pub struct ShownContributor {
 pub async fn get_alerts(show: AlertShow, after: Option<String>) -> Result<AlertList, AppError> {
     use super::error::refuse;
     use crate::domain::period::{Zone, local_date};
-    use crate::ledger::AlertFilter;
+    use crate::ledger::{AlertAbout, AlertFilter};
     let state = expect_context::<crate::http::state::AppState>();
     let principal = super::principal::principal()?;
     let user = principal.user_id();
     let budget = state.ledger.budget(&user).await.map_err(refuse)?;
     let zone = Zone::parse(&budget.time_zone).map_err(|error| refuse(error.into()))?;
-    let (is_open, is_of_budget) = match show {
+    let (is_open, about) = match show {
         AlertShow::Open => (Some(true), None),
         AlertShow::All => (None, None),
-        AlertShow::Budgets => (None, Some(true)),
-        AlertShow::Anomalies => (None, Some(false)),
+        AlertShow::Budgets => (None, Some(AlertAbout::Budgets)),
+        AlertShow::Anomalies => (None, Some(AlertAbout::Anomalies)),
     };
-    let filter = AlertFilter { is_open, is_of_budget, limit: 50, after };
+    let filter = AlertFilter { is_open, about, limit: 50, after };
     let page = state.ledger.alerts(&user, &filter).await.map_err(refuse)?;
     let today = local_date(&zone, state.clock.now_ms());
     let alerts = page.alerts.into_iter().map(|alert| shown::shown_alert(alert, &zone, today)).collect();

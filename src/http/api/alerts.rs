@@ -9,7 +9,7 @@ use crate::domain::usage::UserId;
 use crate::http::auth::Principal;
 use crate::http::error::ApiError;
 use crate::http::state::AppState;
-use crate::ledger::AlertFilter;
+use crate::ledger::{AlertAbout, AlertFilter};
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -99,14 +99,15 @@ fn filter(params: &Params) -> Result<AlertFilter, QueryError> {
         Some("acknowledged") => Some(false),
         Some(_) => return Err(QueryError::new("state", "must be open, acknowledged or all")),
     };
-    let is_of_budget = match params.get("kind") {
+    let about = match params.get("kind") {
         None => None,
-        Some("budget") => Some(true),
-        Some("anomaly") => Some(false),
-        Some(_) => return Err(QueryError::new("kind", "must be budget or anomaly")),
+        Some("budget") => Some(AlertAbout::Budgets),
+        Some("anomaly") => Some(AlertAbout::Anomalies),
+        Some("runaway") => Some(AlertAbout::Runaways),
+        Some(_) => return Err(QueryError::new("kind", "must be budget, anomaly or runaway")),
     };
     let limit = params.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
-    Ok(AlertFilter { is_open, is_of_budget, limit, after: params.get("after").map(str::to_owned) })
+    Ok(AlertFilter { is_open, about, limit, after: params.get("after").map(str::to_owned) })
 }
 
 impl From<Alert> for AlertAnswer {

@@ -275,14 +275,23 @@ async fn enter(
             let door = link_door(oidc, &account.login, &identity.email, String::new());
             return Ok(with_cookie(page(state, headers, StatusCode::OK, door), keep(&token, state, headers)));
         }
-        Verdict::NotVerified => refuse(ProviderProblem::NotVerified),
+        Verdict::NotVerified => {
+            note_refusal(state, "through the provider: the address is not verified", actor, now_ms).await?;
+            refuse(ProviderProblem::NotVerified)
+        }
         Verdict::InviteIsOver => page(state, headers, StatusCode::GONE, Door::InviteIsOver),
         Verdict::NoAccount => {
             tracing::warn!("a login through the provider was refused: there is no account for it");
+            note_refusal(state, "through the provider: no account that may be used", actor, now_ms).await?;
             refuse(ProviderProblem::NoAccount)
         }
     };
     Ok(with_cookie(response, forget))
+}
+
+/// Whom the provider named is left out, as a name that nobody has is.
+async fn note_refusal(state: &AppState, refusal: &str, actor: &Actor, now_ms: i64) -> Result<(), LedgerError> {
+    state.ledger.note_failed_login(None, refusal, actor, now_ms).await
 }
 
 /// The address at which the provider's answer arrives, if this is another one: the cookie has to be there.

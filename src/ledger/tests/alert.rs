@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::alert::{AlertSubject, Contributor, Dimension, Evidence, Measured, NewAlert};
 use crate::domain::anomaly::{AnomalyKind, AnomalyRule};
 use crate::domain::budget::{AlertLevel, Budget, BudgetPeriod, BudgetScope, NamedBudget};
-use crate::ledger::AlertFilter;
+use crate::ledger::{AlertAbout, AlertFilter};
 use chrono::NaiveDate;
 
 pub(super) fn crossed(threshold: u32, at_ms: i64) -> NewAlert {
@@ -100,13 +100,14 @@ on_both!(the_first_acknowledgement_counts, |ledger| {
     let acknowledged = ledger.alert(&alice(), id).await.unwrap().unwrap().acknowledged.unwrap();
     assert_eq!((acknowledged.by, acknowledged.at_ms), (bob, NOON_MS + 1));
 
-    let listed = |is_open, is_of_budget| {
-        let (ledger, filter) = (ledger.clone(), AlertFilter { is_open, is_of_budget, ..all(9) });
+    let (budgets, anomalies) = (Some(AlertAbout::Budgets), Some(AlertAbout::Anomalies));
+    let listed = |is_open, about| {
+        let (ledger, filter) = (ledger.clone(), AlertFilter { is_open, about, ..all(9) });
         async move { ledger.alerts(&alice(), &filter).await.unwrap().alerts.len() }
     };
     assert_eq!((listed(Some(true), None).await, listed(Some(false), None).await), (1, 1));
-    assert_eq!((listed(None, Some(true)).await, listed(None, Some(false)).await), (1, 1));
-    assert_eq!(listed(Some(true), Some(true)).await, 0);
+    assert_eq!((listed(None, budgets).await, listed(None, anomalies).await), (1, 1));
+    assert_eq!(listed(Some(true), budgets).await, 0);
     assert_eq!(ledger.open_alerts(&alice()).await.unwrap(), 1);
 });
 

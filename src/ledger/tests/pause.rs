@@ -6,8 +6,8 @@ use crate::domain::alert::{Alert, AlertKind, AlertSubject};
 use crate::domain::audit::Actor;
 use crate::domain::budget::AlertLevel;
 use crate::domain::pause::{Resumption, SessionPause};
-use crate::ledger::AlertFilter;
 use crate::ledger::db::with_tx;
+use crate::ledger::{AlertAbout, AlertFilter};
 
 pub(super) fn paused(session_id: &str, at_ms: i64) -> SessionPause {
     SessionPause {
@@ -128,9 +128,9 @@ on_both!(a_pause_moves_its_users_numbers_and_stays_when_sample_data_goes, |ledge
 
 on_both!(a_paused_session_is_neither_an_anomaly_nor_a_budgets, |ledger| {
     ledger.pause_session(&paused("s-1", NOON_MS)).await.unwrap();
-    for is_of_budget in [true, false] {
-        let filter = AlertFilter { is_of_budget: Some(is_of_budget), limit: 9, ..AlertFilter::default() };
-        assert_eq!(ledger.alerts(&alice(), &filter).await.unwrap().alerts, [], "{is_of_budget}");
+    for (about, count) in [(AlertAbout::Budgets, 0), (AlertAbout::Anomalies, 0), (AlertAbout::Runaways, 1)] {
+        let filter = AlertFilter { about: Some(about), limit: 9, ..AlertFilter::default() };
+        assert_eq!(ledger.alerts(&alice(), &filter).await.unwrap().alerts.len(), count, "{about:?}");
     }
     let id = alerts(&ledger).await.remove(0).id;
     assert!(!ledger.mark_alert_normal(&alice(), &id, &alice(), NOON_MS).await.unwrap(), "nothing about it is normal");

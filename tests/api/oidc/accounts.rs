@@ -1,6 +1,8 @@
 //! Whose account somebody gets who has logged in at the provider, and who gets none.
 
 use super::*;
+use tollbridge::domain::audit::{AuditAction, AuditGroup};
+use tollbridge::ledger::AuditFilter;
 
 /// Somebody made the account before, under an address that is not theirs, and waits for its holder to use it.
 #[tokio::test]
@@ -88,6 +90,13 @@ async fn whether_there_is_an_account_or_who_is_shut_out_is_not_told() {
     // What is no address makes nobody the owner.
     setup.provider.log_in_as(Somebody::new("subject-of-eve", "owner"));
     expect_out(&setup.log_in().await, StatusCode::FORBIDDEN, NOT_VERIFIED, "owner");
+    // What is not told there, admins read in the audit log.
+    let filter = AuditFilter { group: Some(AuditGroup::Logins), limit: 50, ..AuditFilter::default() };
+    let rows = ledger.audit_log(&filter).await.unwrap().entries;
+    let refused = rows.iter().filter(|row| row.note.action == AuditAction::LoginFailed);
+    let refused: Vec<&str> = refused.map(|row| row.note.detail.as_str()).collect();
+    let no_account = "through the provider: no account that may be used";
+    assert_eq!(refused, ["through the provider: the address is not verified", no_account, no_account, no_account]);
 }
 
 #[tokio::test]
