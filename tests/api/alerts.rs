@@ -4,6 +4,10 @@ use super::server::TestServer;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
+use tollbridge::domain::alert::{AlertSubject, Evidence, Measured, NewAlert};
+use tollbridge::domain::anomaly::{AnomalyKind, AnomalyRule};
+use tollbridge::domain::budget::AlertLevel;
+use tollbridge::domain::usage::UserId;
 use tollbridge::http::state::Clock;
 use tollbridge::watch::evaluate_once;
 
@@ -60,6 +64,30 @@ async fn an_acknowledged_alert_is_no_longer_open() {
     assert!(open.len() == 1 && !open.contains(&id));
     assert_eq!(listed(&server, "?kind=budget").await.len(), 2);
     assert_eq!(listed(&server, "?kind=anomaly").await.len(), 0);
+}
+
+#[tokio::test]
+async fn an_anomaly_that_is_called_normal_says_so_and_is_acknowledged() {
+    let server = TestServer::start().await;
+    let day = "2026-11-23".parse().unwrap();
+    let unusual = NewAlert {
+        user_id: UserId::owner(),
+        subject: AlertSubject::Anomaly { day, kind: AnomalyKind::HighCost, rule: AnomalyRule::WeeklyMean },
+        level: AlertLevel::Warning,
+        fired_at_ms: server.state.clock.now_ms(),
+        message: "A dear day.".into(),
+        evidence: Evidence {
+            measured: Measured::Figure { current_value: 9.0, normal_value: 3.0, difference: 200.0 },
+            contributors: Vec::new(),
+            unpriced_calls: 0,
+        },
+    };
+    let id = server.state.ledger.record_alerts(vec![unusual]).await.unwrap().remove(0).id;
+    let said = server.post(&format!("{ALERTS}/{id}/normal"), &json!({})).await;
+    assert_eq!(said.status, StatusCode::OK, "{}", said.text());
+    let kept = listed(&server, "?kind=anomaly&state=acknowledged").await;
+    assert_eq!(kept.len(), 1);
+    assert_eq!((&kept[0]["isNormal"], &kept[0]["acknowledgedBy"]), (&json!(true), &json!("owner")));
 }
 
 #[tokio::test]

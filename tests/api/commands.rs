@@ -397,3 +397,12 @@ fn a_key_is_printed_once_alone_on_a_line_and_can_be_revoked() {
         assert!(!tollbridge(folder.path()).args(["keys", "create"]).args(wrong).output().unwrap().status.success());
     }
 }
+
+#[test]
+fn an_authority_that_cannot_be_read_stops_the_start_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let not_there = folder.path().join("ca.pem");
+    let output = tollbridge(folder.path()).arg("serve").env("TOLLBRIDGE_ALERTS__CA_FILE", &not_there).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("[alerts] ca_file"), "{said}");
+}
