@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 use tollbridge::domain::account::{NewPassword, Role};
 use tollbridge::domain::audit::Actor;
@@ -107,15 +107,7 @@ fn serve_prints_its_address_answers_and_stops_in_order() {
     open.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
 
-    let deadline = Instant::now() + Duration::from_secs(10);
-    let status = loop {
-        if let Some(status) = server.0.try_wait().unwrap() {
-            break status;
-        }
-        assert!(Instant::now() < deadline, "it does not stop");
-        std::thread::sleep(Duration::from_millis(20));
-    };
-    assert_eq!(status.code(), Some(0));
+    assert_eq!(ended(&mut server).code(), Some(0));
 
     let (output, text) = run(tollbridge(&data_dir).arg("doctor"));
     assert_eq!(output.status.code(), Some(0), "{text}");
@@ -402,7 +394,29 @@ fn a_key_is_printed_once_alone_on_a_line_and_can_be_revoked() {
 fn an_authority_that_cannot_be_read_stops_the_start_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let not_there = folder.path().join("ca.pem");
-    let output = tollbridge(folder.path()).arg("serve").env("TOLLBRIDGE_ALERTS__CA_FILE", &not_there).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && said.contains("[alerts] ca_file"), "{said}");
+    let mut server = Running(
+        tollbridge(folder.path())
+            .arg("serve")
+            .env("LEPTOS_SITE_ADDR", "127.0.0.1:0")
+            .env("TOLLBRIDGE_ALERTS__CA_FILE", &not_there)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let status = ended(&mut server);
+    let mut said = String::new();
+    server.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(!status.success() && said.contains("[alerts] ca_file"), "{said}");
+}
+
+/// How a server ends that is about to.
+fn ended(server: &mut Running) -> ExitStatus {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        if let Some(status) = server.0.try_wait().unwrap() {
+            return status;
+        }
+        assert!(Instant::now() < deadline, "it does not stop");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
