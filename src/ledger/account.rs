@@ -129,8 +129,9 @@ impl Ledger {
         self.change_account(user, what, actor, now_ms).await
     }
 
-    /// Takes an account away for good, with its sessions, and ends its keys. Its usage stays, under an id that names nobody,
-    /// and so does what the audit log says. The owner stays. Says whether it could.
+    /// Takes an account away for good, with its sessions and channels, and ends its keys. Its usage stays, under an id that names
+    /// nobody, and so does what the audit log says; a limit that it has set for everyone becomes the owner's. The owner stays.
+    /// Says whether it could.
     pub async fn delete_account(&self, user: &UserId, actor: &Actor, now_ms: i64) -> Result<bool, LedgerError> {
         self.change_account(user, AccountChange::Deletion, actor, now_ms).await
     }
@@ -170,10 +171,7 @@ impl Ledger {
 }
 
 async fn end_sessions(tx: &mut Tx, user: &UserId) -> Result<(), LedgerError> {
-    with_tx!(tx, |connection| {
-        sqlx::query("delete from web_session where user_id = $1").bind(&user.0).execute(connection).await?;
-    });
-    Ok(())
+    run_each(tx, &["delete from web_session where user_id = $1"], user).await
 }
 
 impl AccountChange {
@@ -219,13 +217,7 @@ impl AccountChange {
 
 /// Who may not invite any more may have kept a link for themselves.
 async fn end_invites(tx: &mut Tx, user: &UserId) -> Result<(), LedgerError> {
-    with_tx!(tx, |connection| {
-        sqlx::query("delete from invite where created_by = $1 and used_at_ms is null")
-            .bind(&user.0)
-            .execute(connection)
-            .await?;
-    });
-    Ok(())
+    run_each(tx, &["delete from invite where created_by = $1 and used_at_ms is null"], user).await
 }
 
 /// What would go on acting for somebody who is gone, where nobody sees it: channels end, and a limit that they have set for
@@ -236,9 +228,14 @@ pub(super) async fn let_go(tx: &mut Tx, user: &UserId) -> Result<(), LedgerError
         "delete from channel where user_id = $1",
         "update budget set user_id = 'owner' where user_id = $1 and scope = 'everyone'",
     ];
-    for statement in STATEMENTS {
+    run_each(tx, &STATEMENTS, user).await
+}
+
+/// Runs statements whose `$1` is the user.
+pub(super) async fn run_each(tx: &mut Tx, statements: &[&'static str], user: &UserId) -> Result<(), LedgerError> {
+    for statement in statements {
         with_tx!(tx, |connection| {
-            sqlx::query(statement).bind(&user.0).execute(connection).await?;
+            sqlx::query(*statement).bind(&user.0).execute(connection).await?;
         });
     }
     Ok(())

@@ -4,7 +4,7 @@
 //! at a time and each with its sums, and at last the rest. Broken off in between, the sums still equal the events, the account
 //! is there and shut out, and erasing it again goes on.
 
-use super::account::let_go;
+use super::account::{let_go, run_each};
 use super::apply::queue_writers;
 use super::db::{Tx, with_tx};
 use super::rollup::{EVERYONE, added, plain, rollup_columns, summed};
@@ -202,13 +202,4 @@ async fn erase_usage(tx: &mut Tx, user: &UserId, day: Interval) -> Result<u64, L
         sqlx::query(NOBODYS_ROWS).bind(day.start_ms).bind(day.end_ms).execute(&mut *connection).await?;
         events
     }))
-}
-
-async fn run_each(tx: &mut Tx, statements: &[&'static str], user: &UserId) -> Result<(), LedgerError> {
-    for statement in statements {
-        with_tx!(tx, |connection| {
-            sqlx::query(*statement).bind(&user.0).execute(connection).await?;
-        });
-    }
-    Ok(())
 }
