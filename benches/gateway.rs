@@ -16,7 +16,7 @@ mod process;
 mod provider;
 
 use clients::Shape;
-use process::{Nginx, Tollbridge};
+use process::{KeptAwake, Nginx, Tollbridge};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -57,6 +57,14 @@ fn main() {
             compare(&targets, Shape { connections, calls: calls / ROUNDS, is_stream });
         }
     }
+    // On one connection all cores sleep between two calls, and much of the time is theirs: how long a virtual machine takes to
+    // wake one. Here they do not.
+    println!("\ncores kept awake by processes that get what nobody else wants");
+    let awake = KeptAwake::start();
+    for is_stream in [false, true] {
+        compare(&targets, Shape { connections: 1, calls: calls / 5 / ROUNDS, is_stream });
+    }
+    drop(awake);
     println!("\n{:<32}{:>12}{:>12}", "resident memory, MiB", "idle", "at most");
     for (target, idle) in targets.iter().zip(idle) {
         if let (Some(idle), Some(most)) = (idle, target.resident_kib("VmHWM")) {

@@ -6,6 +6,7 @@ pub mod auth;
 pub mod body;
 pub mod connections;
 pub mod error;
+pub mod front;
 pub mod gateway;
 pub mod guard;
 pub mod headers;
@@ -17,6 +18,8 @@ pub mod state;
 pub mod system;
 
 use self::connections::serve_connections;
+use self::front::Front;
+use self::gateway::Passage;
 use self::guard::AllowedHosts;
 use self::state::AppState;
 use std::future::Future;
@@ -45,7 +48,9 @@ pub async fn serve(
         let ledger = ledger.clone();
         async move { ledger.tell_of_others().await }
     });
-    let cut_off = serve_connections(listener, router::router(state, hosts), limits, stop, grace).await;
+    let passage = Passage::new(&state, hosts.clone());
+    let front = Front::new(passage, router::router(state, hosts));
+    let cut_off = serve_connections(listener, &front, limits, stop, grace).await?;
     if cut_off > 0 {
         tracing::warn!(grace_s = grace.as_secs(), cut_off, "some requests did not finish in time and were cut off");
     }

@@ -121,6 +121,8 @@ pub enum LedgerError {
     Hash(String),
     #[error(transparent)]
     Database(sqlx::Error),
+    #[error("the spool: {0}")]
+    Spool(rusqlite::Error),
 }
 
 impl Ledger {
@@ -216,27 +218,19 @@ impl LedgerError {
 
 impl From<sqlx::Error> for LedgerError {
     fn from(error: sqlx::Error) -> Self {
-        // SQLite result codes (sqlite.org/rescode.html); the primary code is the low byte.
-        const BUSY: i32 = 5;
-        const LOCKED: i32 = 6;
-        const IOERR: i32 = 10;
-        const CORRUPT: i32 = 11;
-        const FULL: i32 = 13;
-        const NOTADB: i32 = 26;
         match &error {
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => {
                 Self::Unavailable(error.to_string())
             }
             sqlx::Error::Database(database) => {
                 let code = database.code().unwrap_or_default();
-                match code.parse::<i32>().map(|code| code & 0xff) {
-                    Ok(BUSY | LOCKED) => Self::Busy,
-                    Ok(FULL) => Self::Full,
-                    Ok(IOERR) => Self::Unavailable(database.message().into()),
-                    Ok(CORRUPT | NOTADB) => Self::Corrupt(database.message().into()),
+                if let Some(known) = code.parse().ok().and_then(|code| of_sqlite(code, database.message())) {
+                    return known;
+                }
+                match &*code {
                     // PostgreSQL's classes: 53 is out of resources (53100 disk full), 57 and 08 are gone or going.
-                    _ if code == "53100" => Self::Full,
-                    _ if code == "40001" || code == "40P01" || code == "55P03" => Self::Busy,
+                    "53100" => Self::Full,
+                    "40001" | "40P01" | "55P03" => Self::Busy,
                     _ if code.starts_with("57") || code.starts_with("08") || code.starts_with("53") => {
                         Self::Unavailable(database.message().into())
                     }
@@ -245,5 +239,30 @@ impl From<sqlx::Error> for LedgerError {
             }
             _ => Self::Database(error),
         }
+    }
+}
+
+impl From<rusqlite::Error> for LedgerError {
+    fn from(error: rusqlite::Error) -> Self {
+        let known = error.sqlite_error().and_then(|code| of_sqlite(code.extended_code, &error.to_string()));
+        known.unwrap_or(Self::Spool(error))
+    }
+}
+
+/// What a result code of SQLite means here (sqlite.org/rescode.html). None for those that are about the statement.
+fn of_sqlite(code: i32, message: &str) -> Option<LedgerError> {
+    const BUSY: i32 = 5;
+    const LOCKED: i32 = 6;
+    const IOERR: i32 = 10;
+    const CORRUPT: i32 = 11;
+    const FULL: i32 = 13;
+    const NOTADB: i32 = 26;
+    // The primary code is the low byte.
+    match code & 0xff {
+        BUSY | LOCKED => Some(LedgerError::Busy),
+        FULL => Some(LedgerError::Full),
+        IOERR => Some(LedgerError::Unavailable(message.into())),
+        CORRUPT | NOTADB => Some(LedgerError::Corrupt(message.into())),
+        _ => None,
     }
 }

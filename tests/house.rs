@@ -15,8 +15,9 @@ const MAY_NAME: [(&str, &[&str]); 7] = [
 ];
 
 /// Where each framework may be named.
-const ONLY_IN: [(&str, &[&str]); 3] = [
+const ONLY_IN: [(&str, &[&str]); 4] = [
     ("sqlx::", &["ledger"]),
+    ("rusqlite::", &["ledger"]),
     ("axum::", &["http", "capture/gateway", "app/server_fns"]),
     ("leptos_axum::", &["http", "app/server_fns"]),
 ];

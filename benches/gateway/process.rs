@@ -29,6 +29,11 @@ pub struct Nginx {
     _folder: TempDir,
 }
 
+/// One process a core that never sleeps and gives way to all others.
+pub struct KeptAwake {
+    _processes: Vec<Running>,
+}
+
 /// Ends when it is dropped, also by a panic.
 struct Running(Child);
 
@@ -115,6 +120,15 @@ impl Nginx {
         let master = self.process.0.id();
         let workers = std::fs::read_to_string(format!("/proc/{master}/task/{master}/children")).unwrap();
         std::iter::once(master).chain(workers.split_whitespace().map(|id| id.parse().unwrap())).collect()
+    }
+}
+
+impl KeptAwake {
+    pub fn start() -> Self {
+        let cores = std::thread::available_parallelism().unwrap().get();
+        // `chrt -i` is the policy that only takes what is left over.
+        let start = |_| Command::new("chrt").args(["-i", "0", "sh", "-c", "while :; do :; done"]).spawn();
+        Self { _processes: (0..cores).map(|core| Running(start(core).expect("util-linux has chrt"))).collect() }
     }
 }
 

@@ -60,7 +60,7 @@ use meter::Meter;
 use request_body::{Decision, RequestBody, RequestLimits};
 use std::sync::Arc;
 use std::time::Duration;
-use upstream::UpstreamClient;
+use upstream::{UpstreamClient, UpstreamConnector};
 
 /// A page of a thousand batches has about 600 KiB.
 const MAX_BATCHES_BYTES: usize = 16 * 1024 * 1024;
@@ -68,9 +68,12 @@ const MAX_BATCHES_BYTES: usize = 16 * 1024 * 1024;
 /// Up to here, a budget is asked before the provider is; a larger request streams, all but its last frame.
 const DECIDED_FIRST_BYTES: u64 = 256 * 1024;
 
-/// The gateway of this server. Cheap to clone.
+/// The gateway of this server. Cheap to clone; all clones share the connections to the provider.
 #[derive(Clone)]
-pub struct Gateway(Arc<Shared>);
+pub struct Gateway {
+    client: UpstreamClient,
+    shared: Arc<Shared>,
+}
 
 #[derive(Clone, Debug)]
 pub struct GatewayOptions {
@@ -98,7 +101,7 @@ pub struct GatewayLimits {
 
 struct Shared {
     options: GatewayOptions,
-    client: UpstreamClient,
+    connector: UpstreamConnector,
     ledger: Ledger,
     keepers: Keepers,
 }
@@ -138,11 +141,18 @@ impl Gateway {
     /// # Errors
     /// The cryptography of this build cannot do TLS.
     pub fn new(options: GatewayOptions, ledger: Ledger, recorder: Recorder) -> Result<Self, rustls::Error> {
-        let client = upstream::client(options.limits.connect)?;
+        let connector = upstream::connector(options.limits.connect)?;
         let allowance = Allowance::new(ledger.clone(), recorder.clone());
         let breaker = Breaker::new(options.breaker.clone(), ledger.clone());
         let keepers = Keepers { recorder, allowance, breaker };
-        Ok(Self(Arc::new(Shared { options, client, ledger, keepers })))
+        let client = upstream::client(connector.clone());
+        Ok(Self { client, shared: Arc::new(Shared { options, connector, ledger, keepers }) })
+    }
+
+    /// The same gateway with other connections to the provider. They live on the runtime that opens them.
+    #[must_use]
+    pub fn with_own_connections(&self) -> Self {
+        Self { client: upstream::client(self.shared.connector.clone()), shared: self.shared.clone() }
     }
 
     /// Passes a request on to the provider, and its answer back. `now_ms` is the time of the call in UTC milliseconds.
@@ -176,7 +186,7 @@ impl Gateway {
         }
         let mut headers = std::mem::take(&mut parts.headers);
         let caller = self.caller(credential::take_our_key(&mut headers), local_user, now_ms).await?;
-        let credential = match credential::complete(&mut headers, self.0.options.provider_key.as_ref()) {
+        let credential = match credential::complete(&mut headers, self.shared.options.provider_key.as_ref()) {
             // Asking whether anybody is there needs no key.
             Err(_) if parts.uri.path() == "/api/hello" => Credential::OfClient,
             credential => credential?,
@@ -195,7 +205,7 @@ impl Gateway {
         local_user: Option<UserId>,
         now_ms: i64,
     ) -> Result<Caller, GatewayError> {
-        let ledger = &self.0.ledger;
+        let ledger = &self.shared.ledger;
         let Some(key) = key else {
             let user_id = local_user.ok_or(GatewayError::KeyMissing)?;
             let needs_key =
@@ -220,7 +230,7 @@ impl Gateway {
         }
         let scope = allowance::scope_of(&admitted.caller, origin.context.project.as_deref());
         let client = parts.extensions.get::<ClientEnd>().cloned().unwrap_or_default();
-        let keepers = self.0.keepers.clone();
+        let keepers = self.shared.keepers.clone();
         let mut call = Call::new(keepers, &admitted.caller, admitted.now_ms, origin, body.notes(), client);
         match self.start(&call, &mut body, scope, admitted.now_ms).await {
             Ok(()) => {}
@@ -260,7 +270,7 @@ impl Gateway {
         scope: CallScope,
         now_ms: i64,
     ) -> Result<(), NotStarted> {
-        let Keepers { allowance, breaker, .. } = &self.0.keepers;
+        let Keepers { allowance, breaker, .. } = &self.shared.keepers;
         let may_be_paused = match breaker.judge(&scope.user_id, call.session_id().as_deref()).await {
             Verdict::Passes => false,
             Verdict::NotYetKnown => true,
@@ -285,7 +295,7 @@ impl Gateway {
     /// Once all of its request is known: refuses the call if its session is paused, reserves what it may cost if it is held
     /// for that, and then writes down that it starts.
     fn decision(&self, call: &Call, body: &RequestBody, now_ms: i64) -> Decision {
-        let Keepers { recorder, allowance, breaker } = self.0.keepers.clone();
+        let Keepers { recorder, allowance, breaker } = self.shared.keepers.clone();
         let (start, notes) = (call.start_now(), body.notes());
         Box::pin(async move {
             breaker.check(&start.user_id, session_of(&start.context, &notes).as_deref())?;
@@ -317,7 +327,7 @@ impl Gateway {
             }
             Watch::BatchResults { batch_id } if is_ok => {
                 let context = attribution::from_headers(&admitted.headers);
-                let recorder = self.0.keepers.recorder.clone();
+                let recorder = self.shared.keepers.recorder.clone();
                 let results = ResultsReader::new(recorder, batch_id, admitted.caller, context, admitted.now_ms);
                 let coding = Coding::of(&answered.headers);
                 Ok(self.answer(answered, body, Reader::BatchResults(Box::new(results), coding)))
@@ -351,14 +361,14 @@ impl Gateway {
         parts: request::Parts,
         body: RequestBody,
     ) -> Result<(response::Parts, Incoming), GatewayError> {
-        let options = &self.0.options;
+        let options = &self.shared.options;
         let notes = body.notes();
         let mut request = Request::new(body);
         *request.method_mut() = parts.method;
         *request.uri_mut() = options.upstream.address_of(&parts.uri).ok_or(GatewayError::UnknownPath)?;
         *request.version_mut() = Version::HTTP_11;
         *request.headers_mut() = headers::to_upstream(&admitted.headers);
-        let asked = tokio::time::timeout(options.limits.first_byte, self.0.client.request(request)).await;
+        let asked = tokio::time::timeout(options.limits.first_byte, self.client.request(request)).await;
         let answer = asked.map_err(|_| GatewayError::UpstreamTimeout)?.map_err(|error| {
             let failure = notes.failure().unwrap_or(GatewayError::Unreachable);
             // The client's own doing is no news.
@@ -379,14 +389,14 @@ impl Gateway {
     fn request_body(&self, admitted: &Admitted, body: Body) -> RequestBody {
         let limits = RequestLimits {
             bytes: admitted.endpoint.max_body_bytes,
-            pause: self.0.options.limits.request_pause,
+            pause: self.shared.options.limits.request_pause,
             is_readable: admitted.endpoint.watch == Watch::Call && is_plain(&admitted.headers),
         };
         RequestBody::new(body, limits)
     }
 
     fn silence(&self) -> Silence {
-        let limits = &self.0.options.limits;
+        let limits = &self.shared.options.limits;
         Silence { ping_after: limits.ping_after, cut_after: limits.answer_pause }
     }
 }

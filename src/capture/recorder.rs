@@ -10,13 +10,14 @@ pub use super::spool::{CallStart, own_dedup_key};
 
 use self::counters::Counters;
 use super::spool::drain::Drain;
-use super::spool::writer::{FrameQueue, flush_frames, frame_queue, write_frames};
+use super::spool::queue::FrameQueue;
+use super::spool::writer::{flush_frames, write_frames};
 use super::spool::{end_frame, end_interrupted, start_frame, usage_frame};
 use crate::domain::cost::price_record;
 use crate::domain::price::{PriceBook, model_family};
 use crate::domain::recorder_health::RecorderHealth;
 use crate::domain::usage::{UsageEvent, UsageRecord};
-use crate::ledger::spool::{FrameKind, SpoolFile};
+use crate::ledger::spool::{Frame, FrameKind, SpoolFile};
 use crate::ledger::{Applied, Ledger, LedgerError};
 use std::fmt;
 use std::path::PathBuf;
@@ -54,8 +55,8 @@ pub struct Recorder {
 struct Shared {
     ledger: Ledger,
     prices: Arc<PriceBook>,
-    file: Arc<SpoolFile>,
-    queue: FrameQueue,
+    file: SpoolFile,
+    queue: Arc<FrameQueue>,
     counters: Arc<Counters>,
     now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
     recorded: RecordedListener,
@@ -77,15 +78,16 @@ impl Recorder {
     /// Opens the spool, ends the calls that a crash left open in it as interrupted, and begins to hand over what is there.
     /// One process at a time can: a second one gets [`LedgerError::Locked`].
     pub async fn open(ledger: Ledger, prices: Arc<PriceBook>, options: RecorderOptions) -> Result<Self, LedgerError> {
-        let file = Arc::new(SpoolFile::open(&options.spool_path, options.spool_max_bytes).await?);
+        let file = SpoolFile::open(&options.spool_path, options.spool_max_bytes).await?;
         let interrupted = end_interrupted(&file, (options.now_ms)()).await?;
         if interrupted > 0 {
             tracing::warn!(interrupted, "calls were under way when Tollbridge last ended; they are recorded as failed");
         }
         let counters = Arc::new(Counters::default());
         counters.note_found(file.count(FrameKind::End).await?, file.count(FrameKind::Rejected).await?);
-        let (queue, queued) = frame_queue(options.queue_max_bytes);
         let has_written = Arc::new(Notify::new());
+        let queue = FrameQueue::new(file.clone(), counters.clone(), has_written.clone(), options.queue_max_bytes);
+        let queue = Arc::new(queue);
         let (stop_writing, stop_draining) = (watch::Sender::new(false), watch::Sender::new(false));
         let recorded = RecordedListener::default();
         let drain = Drain {
@@ -96,13 +98,7 @@ impl Recorder {
             recorded: recorded.clone(),
         };
         let tasks = Tasks {
-            writer: tokio::spawn(write_frames(
-                queued,
-                file.clone(),
-                counters.clone(),
-                has_written.clone(),
-                stop_writing.subscribe(),
-            )),
+            writer: tokio::spawn(write_frames(queue.clone(), stop_writing.subscribe())),
             flush: tokio::spawn(flush_frames(
                 file.clone(),
                 counters.clone(),
@@ -121,10 +117,9 @@ impl Recorder {
     /// Writes down that a call is about to be sent. Afterwards a crash cannot lose it. Waits two milliseconds at most;
     /// says whether it is written by then. If it is not, the call is sent all the same and counted as late.
     pub async fn start(&self, call: CallStart) -> bool {
-        let watching = start_frame(&call).ok().and_then(|frame| self.shared.queue.push_and_watch(frame).ok());
-        let is_written = match watching {
-            Some(watching) => matches!(tokio::time::timeout(START_WAITS, watching).await, Ok(Ok(()))),
-            None => false,
+        let is_written = match start_frame(&call) {
+            Ok(frame) => self.is_written_in_time(frame).await,
+            Err(_) => false,
         };
         if !is_written {
             self.shared.counters.note_late();
@@ -194,7 +189,14 @@ impl Recorder {
             drain.abort();
             tracing::warn!("the ledger does not take the last calls; they wait in the spool for the next start");
         }
-        self.shared.file.close().await;
+        if let Err(error) = self.shared.file.close().await {
+            tracing::warn!(%error, "the spool's log stays for the next start");
+        }
+    }
+
+    async fn is_written_in_time(&self, frame: Frame) -> bool {
+        let Ok(watching) = self.shared.queue.write(frame).await else { return false };
+        matches!(tokio::time::timeout(START_WAITS, watching).await, Ok(Ok(())))
     }
 }
 

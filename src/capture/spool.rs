@@ -1,7 +1,8 @@
-//! What the spool's frames say: a call is begun, its usage so far, its end. Writing them is `writer`'s, handing them to the
-//! ledger `drain`'s, the file `ledger::spool`'s.
+//! What the spool's frames say: a call is begun, its usage so far, its end. Writing them is `queue`'s
+//! and `writer`'s, handing them to the ledger `drain`'s, the file `ledger::spool`'s.
 
 pub(super) mod drain;
+pub(super) mod queue;
 pub(super) mod writer;
 
 use crate::domain::tokens::TokenCounts;
@@ -61,7 +62,7 @@ pub(super) async fn end_interrupted(file: &SpoolFile, now_ms: i64) -> Result<usi
         .filter_map(|call| interrupted(call, now_ms))
         .collect();
     for frames in ends.chunks(AT_ONCE) {
-        file.append(frames).await?;
+        file.append(frames.to_vec()).await?;
     }
     Ok(ends.len())
 }

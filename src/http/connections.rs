@@ -1,15 +1,17 @@
 //! The connections of the server: how many there may be, how long each may be silent, and how they end when it stops.
-//! What is asked on them is the router's.
+//! Each is served on one of a few threads from its beginning to its end (`lane`). What is asked on them is `front`'s.
 
+mod lane;
 mod watched_stream;
 
+use self::lane::Lane;
 use self::watched_stream::WatchedStream;
+use super::front::Front;
 use crate::capture::gateway::{ClientEnd, Cut};
-use axum::Router;
+use futures::future::join_all;
 use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
@@ -19,7 +21,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 /// More fields than this are refused with 431; so is a head beyond [`MAX_BUFFER_BYTES`].
@@ -65,35 +66,42 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// Serves until `stop` is done, then lets running requests finish for `grace` and cuts off the others. Says how many those
-/// were.
+/// Serves until `stop` is done, then lets running requests finish for `grace` and cuts off the others. Says how many
+/// connections those were.
+///
+/// # Errors
+/// The system gives no thread.
 pub async fn serve_connections(
     listener: TcpListener,
-    router: Router,
+    front: &Front,
     limits: ConnectionLimits,
     stop: impl Future<Output = ()>,
     grace: Duration,
-) -> usize {
+) -> io::Result<usize> {
     let seats = Arc::new(Semaphore::new(limits.connections));
     let phase = watch::Sender::new(Phase::Serving);
-    let mut connections = JoinSet::new();
+    let lanes = (0..lane::count()).map(|_| Lane::open(front.with_own_connections(), limits, phase.subscribe()));
+    let lanes = lanes.collect::<io::Result<Vec<Lane>>>()?;
     let mut stop = pin!(stop);
     loop {
         let (stream, seat) = tokio::select! {
             taken = take_connection(&listener, &seats) => taken,
             () = &mut stop => break,
         };
-        // Those that have ended meanwhile.
-        while connections.try_join_next().is_some() {}
-        connections.spawn(serve_connection(stream, router.clone(), limits, phase.subscribe(), seat));
+        if let Some(lane) = lanes.iter().min_by_key(|lane| lane.connections()) {
+            lane.serve(stream, seat);
+        }
     }
     drop(listener);
     phase.send_replace(Phase::Draining);
-    let drained = tokio::time::timeout(grace, async { while connections.join_next().await.is_some() {} }).await;
-    let cut_off = if drained.is_ok() { 0 } else { connections.len() };
+    let mut closing = pin!(join_all(lanes.iter().map(Lane::closed)));
+    let drained = tokio::time::timeout(grace, &mut closing).await;
+    let cut_off = if drained.is_ok() { 0 } else { lanes.iter().map(Lane::connections).sum() };
     phase.send_replace(Phase::CutOff);
-    while connections.join_next().await.is_some() {}
-    cut_off
+    if drained.is_err() {
+        closing.await;
+    }
+    Ok(cut_off)
 }
 
 async fn take_connection(listener: &TcpListener, seats: &Arc<Semaphore>) -> (TcpStream, Option<OwnedSemaphorePermit>) {
@@ -118,24 +126,22 @@ fn is_of_the_client(error: &io::Error) -> bool {
 
 async fn serve_connection(
     stream: TcpStream,
-    router: Router,
+    front: Front,
     limits: ConnectionLimits,
     mut phase: watch::Receiver<Phase>,
-    _seat: Option<OwnedSemaphorePermit>,
 ) {
     // Pieces of a stream are small and must not wait to be sent together.
     stream.set_nodelay(true).ok();
     let client = ClientEnd::default();
     let peer = stream.peer_addr().ok().map(|address| PeerAddress(address.ip().to_canonical()));
     let has_asked = AtomicBool::new(false);
-    let router = TowerToHyperService::new(router);
     let service = service_fn(|mut request: hyper::Request<hyper::body::Incoming>| {
         has_asked.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(client.clone());
         if let Some(peer) = peer {
             request.extensions_mut().insert(peer);
         }
-        router.call(request)
+        front.answer(request)
     });
     let io = TokioIo::new(WatchedStream::new(stream, limits.client_stall, client.clone()));
     let connection = http1::Builder::new()

@@ -7,16 +7,22 @@
 
 use super::LedgerError;
 use super::db::{LedgerLock, bytes_of, claim_file, keep_private, log_of, open_to_read};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection};
+use rusqlite::{Connection, Row, params};
+use sqlx::Connection as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
 
 const PAGE_BYTES: u64 = 4096;
+/// Pages that each connection keeps; the frames that are at work are few.
+const CACHE_KIB: u64 = 512;
 /// Beyond it the log is copied into the file, by the flush.
-const LOG_BYTES: u64 = 4 * 1024 * 1024;
-/// How many calls one statement takes out: few, because a frame that is to be written waits meanwhile.
+const LOG_BYTES: u64 = 8 * 1024 * 1024;
+/// How long a connection waits for a lock. Only a program that looks into the file from outside could hold one.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many calls one transaction takes out: few, because a frame that is to be written waits meanwhile.
 const FORGET_AT_ONCE: usize = 64;
 
 pub(super) const FRAME_TABLE: &str = "create table if not exists frame (number integer primary key, \
@@ -52,17 +58,30 @@ pub struct StoredFrame {
     pub frame: Frame,
 }
 
-/// The open spool. One process at a time has it.
+/// The open spool. One process at a time has it. Cheap to clone; all clones share the file.
+#[derive(Clone, Debug)]
+pub struct SpoolFile(Arc<OpenFile>);
+
 #[derive(Debug)]
-pub struct SpoolFile {
+struct OpenFile {
     path: PathBuf,
     /// Tells the frames of this process from those of earlier ones.
     epoch: String,
     next_number: AtomicI64,
-    writer: SqlitePool,
+    writer: Mutex<Connection>,
     /// Reads, and copies the log into the file.
-    reader: SqlitePool,
+    reader: Mutex<Connection>,
+    is_flushing: AtomicBool,
+    /// About how much has been written since the log was last copied into the file. The log's own length tells nothing: it is
+    /// filled again from its beginning, and never cut.
+    log_bytes: AtomicU64,
     _lock: LedgerLock,
+}
+
+/// The right to write frames: one at a time has it.
+pub struct FrameWriter<'a> {
+    file: &'a OpenFile,
+    connection: MutexGuard<'a, Connection>,
 }
 
 /// What waits in a spool, seen from outside while its recorder may run.
@@ -99,132 +118,200 @@ impl SpoolFile {
     /// Opens the file, creating it if it is not there. It refuses to grow beyond `max_bytes`. A second process is
     /// refused with [`LedgerError::Locked`].
     pub async fn open(path: &Path, max_bytes: u64) -> Result<Self, LedgerError> {
-        let lock = claim_file(path)?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
-            .pragma("max_page_count", (max_bytes / PAGE_BYTES).max(16).to_string())
-            .pragma("wal_autocheckpoint", (4 * LOG_BYTES / PAGE_BYTES).to_string())
-            .disable_statement_logging();
-        let one = || {
-            SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None).test_before_acquire(false)
-        };
-        let writer = one().connect_with(options.clone()).await?;
-        keep_private(path)?;
-        sqlx::raw_sql(FRAME_TABLE).execute(&writer).await?;
-        let last: i64 = sqlx::query_scalar("select coalesce(max(number), 0) from frame").fetch_one(&writer).await?;
-        let reader = one().connect_with(options).await?;
-        Ok(Self {
-            path: path.to_owned(),
-            epoch: uuid::Uuid::now_v7().to_string(),
-            next_number: AtomicI64::new(last + 1),
-            writer,
-            reader,
-            _lock: lock,
-        })
+        let path = path.to_owned();
+        off_runtime(move || OpenFile::open(path, max_bytes).map(|file| Self(Arc::new(file)))).await
     }
 
-    /// Writes the frames, all or none. Afterwards they survive the end of this process.
-    pub async fn append(&self, frames: &[Frame]) -> Result<(), LedgerError> {
-        if frames.is_empty() {
-            return Ok(());
+    /// The right to write, if nobody else has it and no flush is under way, beside which a write can take long.
+    pub fn try_writer(&self) -> Option<FrameWriter<'_>> {
+        if self.0.is_flushing.load(Ordering::Relaxed) {
+            return None;
         }
-        let mut insert = sqlx::query(insert_of(frames.len().next_power_of_two()));
-        for frame in frames {
-            insert = insert
-                .bind(self.next_number.fetch_add(1, Ordering::Relaxed))
-                .bind(&self.epoch)
-                .bind(frame.kind as i64)
-                .bind(&frame.call_id)
-                .bind(frame.at_ms)
-                .bind(&frame.payload);
-        }
-        insert.execute(&self.writer).await?;
-        Ok(())
+        let connection = match self.0.writer.try_lock() {
+            Ok(connection) => connection,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(FrameWriter { file: &self.0, connection })
+    }
+
+    /// The right to write. Blocks the thread until nobody else has it.
+    pub fn writer(&self) -> FrameWriter<'_> {
+        FrameWriter { file: &self.0, connection: lock(&self.0.writer) }
+    }
+
+    /// Writes the frames, all or none, as [`FrameWriter::append`] does.
+    pub async fn append(&self, frames: Vec<Frame>) -> Result<(), LedgerError> {
+        self.run(move |file| FrameWriter { file, connection: lock(&file.writer) }.append(&frames)).await
     }
 
     /// Makes what was written before survive a loss of power, and keeps the log short.
     pub async fn flush(&self) -> Result<(), LedgerError> {
-        let log = log_of(&self.path);
-        // A descriptor of its own each time: after a failed flush the kernel says so once, and only to the old one.
-        let flushed = tokio::task::spawn_blocking(move || {
-            let log = File::open(log)?;
-            log.sync_data()?;
-            log.metadata().map(|log| log.len())
-        });
-        let unavailable = |error: &dyn std::fmt::Display| LedgerError::Unavailable(error.to_string());
-        let log_bytes = flushed.await.map_err(|error| unavailable(&error))?.map_err(|error| unavailable(&error))?;
-        if log_bytes > LOG_BYTES {
-            sqlx::query("pragma wal_checkpoint(passive)").execute(&self.reader).await?;
-        }
-        Ok(())
+        self.run(|file| {
+            file.is_flushing.store(true, Ordering::Relaxed);
+            let flushed = file.flush();
+            file.is_flushing.store(false, Ordering::Relaxed);
+            flushed
+        })
+        .await
     }
 
     /// The next calls that are over, in the order in which they ended.
     pub async fn ended_after(&self, number: i64, limit: u32) -> Result<Vec<StoredFrame>, LedgerError> {
-        let rows = sqlx::query_as(
-            "select number, kind, call_id, at_ms, payload from frame where number > $1 and kind = $2 \
-             order by number limit $3",
-        )
-        .bind(number)
-        .bind(FrameKind::End as i64)
-        .bind(limit)
-        .fetch_all(&self.reader)
-        .await?;
-        stored_frames(rows)
+        self.run(move |file| {
+            let reader = lock(&file.reader);
+            let mut ended = reader.prepare_cached(
+                "select number, kind, call_id, at_ms, payload from frame where number > ?1 and kind = ?2 \
+                 order by number limit ?3",
+            )?;
+            ended.query_and_then(params![number, FrameKind::End as i64, limit], stored_frame)?.collect()
+        })
+        .await
     }
 
     /// The frames of calls that earlier processes began and did not end, each call's in their order.
     pub async fn left_open(&self) -> Result<Vec<StoredFrame>, LedgerError> {
-        let rows = sqlx::query_as(
-            "select number, kind, call_id, at_ms, payload from frame where epoch <> $1 and call_id not in \
-             (select call_id from frame where kind in ($2, $3)) order by call_id, number",
-        )
-        .bind(&self.epoch)
-        .bind(FrameKind::End as i64)
-        .bind(FrameKind::Rejected as i64)
-        .fetch_all(&self.reader)
-        .await?;
-        stored_frames(rows)
+        self.run(|file| {
+            let reader = lock(&file.reader);
+            let mut left_open = reader.prepare(
+                "select number, kind, call_id, at_ms, payload from frame where epoch <> ?1 and call_id not in \
+                 (select call_id from frame where kind in (?2, ?3)) order by call_id, number",
+            )?;
+            let over = (FrameKind::End as i64, FrameKind::Rejected as i64);
+            left_open.query_and_then(params![file.epoch, over.0, over.1], stored_frame)?.collect()
+        })
+        .await
     }
 
     /// How many frames of this kind there are.
     pub async fn count(&self, kind: FrameKind) -> Result<u64, LedgerError> {
-        let count: i64 = sqlx::query_scalar("select count(*) from frame where kind = $1")
-            .bind(kind as i64)
-            .fetch_one(&self.reader)
-            .await?;
-        Ok(count.unsigned_abs())
+        self.run(move |file| {
+            let count = "select count(*) from frame where kind = ?1";
+            Ok(lock(&file.reader).query_one(count, [kind as i64], |row| row.get::<_, i64>(0))?.unsigned_abs())
+        })
+        .await
     }
 
     /// Takes all frames of these calls out. Call it when the ledger has them.
-    pub async fn forget(&self, call_ids: &[&str]) -> Result<(), LedgerError> {
-        for chunk in call_ids.chunks(FORGET_AT_ONCE) {
-            let list = serde_json::to_string(chunk).map_err(|_| LedgerError::OutOfRange("spool.frame.call_id"))?;
-            sqlx::query("delete from frame where call_id in (select value from json_each($1))")
-                .bind(list)
-                .execute(&self.writer)
-                .await?;
-        }
-        Ok(())
+    pub async fn forget(&self, call_ids: Vec<String>) -> Result<(), LedgerError> {
+        self.run(move |file| {
+            for some in call_ids.chunks(FORGET_AT_ONCE) {
+                let mut writer = lock(&file.writer);
+                let transaction = writer.transaction()?;
+                let mut forget = transaction.prepare_cached("delete from frame where call_id = ?1")?;
+                for call_id in some {
+                    forget.execute([call_id])?;
+                }
+                drop(forget);
+                transaction.commit()?;
+                file.note_in_log(some.len());
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Keeps a frame that the ledger refuses, without trying it again.
     pub async fn set_aside(&self, number: i64) -> Result<(), LedgerError> {
-        sqlx::query("update frame set kind = $1 where number = $2")
-            .bind(FrameKind::Rejected as i64)
-            .bind(number)
-            .execute(&self.writer)
-            .await?;
+        self.run(move |file| {
+            let set_aside = "update frame set kind = ?1 where number = ?2";
+            lock(&file.writer).execute(set_aside, params![FrameKind::Rejected as i64, number])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Finishes what is under way and leaves nothing in the log, so that the file alone holds what waits.
+    pub async fn close(&self) -> Result<(), LedgerError> {
+        self.run(|file| Ok(lock(&file.writer).query_one("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?)).await
+    }
+
+    /// Waits until nobody else has the file, and lets go of it without finishing anything.
+    #[cfg(test)]
+    pub(crate) async fn abandon_for_test(self) {
+        while Arc::strong_count(&self.0) > 1 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Where waiting for the disk holds nobody up.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&OpenFile) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        let file = self.0.clone();
+        off_runtime(move || work(&file)).await
+    }
+}
+
+impl FrameWriter<'_> {
+    /// Writes the frames, all or none. Afterwards they survive the end of this process. Some ten microseconds a frame where
+    /// the disk is not in the way.
+    pub fn append<'a>(&mut self, frames: impl IntoIterator<Item = &'a Frame>) -> Result<(), LedgerError> {
+        self.run("begin immediate")?;
+        let written = self.insert(frames).and_then(|()| self.run("commit"));
+        // Where SQLite did not do so by itself, as it does when the disk is full.
+        if written.is_err() && !self.connection.is_autocommit() {
+            self.run("rollback")?;
+        }
+        written
+    }
+
+    fn insert<'a>(&mut self, frames: impl IntoIterator<Item = &'a Frame>) -> Result<(), LedgerError> {
+        let mut insert = self.connection.prepare_cached(
+            "insert into frame (number, epoch, kind, call_id, at_ms, payload) values (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        let mut rows = 0;
+        for frame in frames {
+            rows += 1;
+            let number = self.file.next_number.fetch_add(1, Ordering::Relaxed);
+            let Frame { kind, call_id, at_ms, payload } = frame;
+            insert.execute(params![number, self.file.epoch, *kind as i64, call_id, at_ms, payload])?;
+        }
+        self.file.note_in_log(rows);
         Ok(())
     }
 
-    /// Finishes what is under way and lets go of the file.
-    pub async fn close(&self) {
-        self.reader.close().await;
-        self.writer.close().await;
+    fn run(&mut self, statement: &str) -> Result<(), LedgerError> {
+        self.connection.prepare_cached(statement)?.execute([])?;
+        Ok(())
+    }
+}
+
+impl OpenFile {
+    fn open(path: PathBuf, max_bytes: u64) -> Result<Self, LedgerError> {
+        let lock = claim_file(&path)?;
+        let writer = connect(&path, max_bytes)?;
+        keep_private(&path)?;
+        writer.execute_batch(FRAME_TABLE)?;
+        let last: i64 = writer.query_one("select coalesce(max(number), 0) from frame", [], |row| row.get(0))?;
+        let reader = connect(&path, max_bytes)?;
+        Ok(Self {
+            path,
+            epoch: uuid::Uuid::now_v7().to_string(),
+            next_number: AtomicI64::new(last + 1),
+            writer: Mutex::new(writer),
+            reader: Mutex::new(reader),
+            is_flushing: AtomicBool::new(false),
+            log_bytes: AtomicU64::new(0),
+            _lock: lock,
+        })
+    }
+
+    fn flush(&self) -> Result<(), LedgerError> {
+        // A descriptor of its own each time: after a failed flush the kernel says so once, and only to the old one.
+        let flushed = File::open(log_of(&self.path)).and_then(|log| log.sync_data());
+        flushed.map_err(|error| LedgerError::Unavailable(error.to_string()))?;
+        if self.log_bytes.load(Ordering::Relaxed) > LOG_BYTES {
+            lock(&self.reader).query_one("pragma wal_checkpoint(passive)", [], |_| Ok(()))?;
+            self.log_bytes.store(0, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// A transaction was written that touched `rows`: each one page of the table or the index, and those above them.
+    fn note_in_log(&self, rows: usize) {
+        self.log_bytes.fetch_add((rows as u64 + 2) * PAGE_BYTES, Ordering::Relaxed);
     }
 }
 
@@ -235,20 +322,32 @@ impl FrameKind {
     }
 }
 
-fn stored_frames(rows: Vec<(i64, i64, String, i64, String)>) -> Result<Vec<StoredFrame>, LedgerError> {
-    let frames = rows.into_iter().map(|(number, kind, call_id, at_ms, payload)| {
-        let kind = FrameKind::from_stored(kind)?;
-        Ok(StoredFrame { number, frame: Frame { kind, call_id, at_ms, payload } })
-    });
-    frames.collect()
+fn connect(path: &Path, max_bytes: u64) -> Result<Connection, LedgerError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.execute_batch(&format!(
+        "pragma journal_mode = wal; pragma synchronous = normal; pragma cache_size = -{CACHE_KIB}; \
+         pragma max_page_count = {}; pragma wal_autocheckpoint = {}",
+        (max_bytes / PAGE_BYTES).max(16),
+        4 * LOG_BYTES / PAGE_BYTES,
+    ))?;
+    Ok(connection)
 }
 
-/// Inserts up to `rows` frames; what is not bound is null and left out. So a few statements serve groups of every size,
-/// and stay prepared.
-fn insert_of(rows: usize) -> sqlx::AssertSqlSafe<String> {
-    let list = vec!["(?, ?, ?, ?, ?, ?)"; rows].join(", ");
-    sqlx::AssertSqlSafe(format!(
-        "insert into frame (number, epoch, kind, call_id, at_ms, payload) \
-         select * from (values {list}) where column1 is not null"
-    ))
+fn stored_frame(row: &Row<'_>) -> Result<StoredFrame, LedgerError> {
+    let kind = FrameKind::from_stored(row.get(1)?)?;
+    let frame = Frame { kind, call_id: row.get(2)?, at_ms: row.get(3)?, payload: row.get(4)? };
+    Ok(StoredFrame { number: row.get(0)?, frame })
+}
+
+/// A panic in between leaves no more than a transaction that was rolled back.
+fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn off_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LedgerError> + Send + 'static,
+) -> Result<T, LedgerError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| LedgerError::Unavailable(error.to_string()))?
 }

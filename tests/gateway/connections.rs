@@ -1,8 +1,9 @@
 //! What the server allows a connection, and how connections end.
 
-use super::answers::{EVENTS, REQUEST, STREAM_REQUEST};
+use super::answers::{EVENTS, MESSAGE, REQUEST, STREAM_REQUEST};
 use super::fake_provider::{FakeProvider, Step, chunk, end_of_chunks, stream_head};
 use super::gateway_server::{GatewayServer, Setup, read_until, request, send};
+use std::io::{Read, Write};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -180,6 +181,54 @@ async fn a_stream_that_outlasts_the_grace_time_is_recorded_as_cut_off_by_us() {
     let record = server.event().await.record;
     assert_eq!(record.outcome.error_message.as_deref(), Some("server_stopped"));
     assert_eq!((record.tokens.input, record.tokens.output, record.is_estimated), (25, 6, true));
+}
+
+/// Pages are made on the runtime that this test blocks, as one would that takes long.
+#[tokio::test]
+async fn a_call_passes_while_a_page_takes_long() {
+    let provider = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", provider.local_addr().unwrap());
+    std::thread::spawn(move || answer_one_connection(&provider));
+    let server = GatewayServer::with(&url, Setup::default()).await;
+    let call = request("POST", "/v1/messages", server.address, &[], REQUEST);
+    let call = String::from_utf8(call).unwrap().replace("connection: close\r\n", "").into_bytes();
+    let mut client = std::net::TcpStream::connect(server.address).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    // The first brings the connection to its lane.
+    let first = tokio::task::spawn_blocking(move || {
+        ask_blocking(&mut client, &call);
+        (client, call)
+    });
+    let (mut client, call) = first.await.unwrap();
+    ask_blocking(&mut client, &call);
+    assert_eq!(server.events(2).await.len(), 2);
+}
+
+/// A provider that needs no runtime.
+fn answer_one_connection(listener: &std::net::TcpListener) {
+    let mut gateway = listener.accept().unwrap().0;
+    let length = MESSAGE.len();
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n");
+    while read_blocking_until(&mut gateway, REQUEST) {
+        gateway.write_all((head.clone() + MESSAGE).as_bytes()).unwrap();
+    }
+}
+
+fn ask_blocking(client: &mut std::net::TcpStream, call: &[u8]) {
+    client.write_all(call).unwrap();
+    assert!(read_blocking_until(client, MESSAGE), "the answer comes");
+}
+
+/// Whether this came before the connection ended.
+fn read_blocking_until(stream: &mut std::net::TcpStream, end: &str) -> bool {
+    let (mut read, mut piece) = (Vec::new(), [0; 4096]);
+    while !read.ends_with(end.as_bytes()) {
+        match stream.read(&mut piece) {
+            Ok(0) | Err(_) => return false,
+            Ok(length) => read.extend_from_slice(&piece[..length]),
+        }
+    }
+    true
 }
 
 async fn read_rest(client: &mut TcpStream) -> Vec<u8> {

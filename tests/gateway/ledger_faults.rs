@@ -8,6 +8,7 @@ use sqlx::Connection;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
+use tollbridge::domain::recorder_health::RecorderHealth;
 use tollbridge::http::state::Clock;
 
 const REPORT: &str =
@@ -80,8 +81,19 @@ async fn calls_go_on_and_reports_are_refused(server: &GatewayServer) {
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("5")));
     // Its own five seconds, and as long for whoever was before it.
     assert!(refused_after < Duration::from_secs(14), "{refused_after:?}");
-    let health = server.recorder.health();
+    let health = counted(server, CALLS).await;
     assert_eq!((health.spool_depth, health.lost.total()), (CALLS, 0), "{health:?}");
+}
+
+/// Waits until the recorder knows of so many ended calls: their answers are with their clients before that.
+async fn counted(server: &GatewayServer, calls: u64) -> RecorderHealth {
+    loop {
+        let health = server.recorder.health();
+        if health.spool_depth + health.lost.total() >= calls {
+            return health;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 async fn all_is_recorded_once(server: &GatewayServer) {
@@ -122,13 +134,13 @@ async fn on_a_full_disk() {
         calls += 1;
     };
     call().await;
-    server.recorder.drained().await;
+    server.events(1).await;
     let (room, most) = rlimit::Resource::FSIZE.get().unwrap();
     rlimit::Resource::FSIZE.set(0, most).unwrap();
     for _ in 0..40 {
         call().await;
     }
-    let health = server.recorder.health();
+    let health = counted(&server, 40).await;
     assert_eq!(health.lost.total(), 0, "memory keeps them: {health:?}");
     assert!(health.last_error.is_some_and(|error| error.contains("the spool cannot be written")));
     let refused = report(&server).await;
@@ -136,7 +148,7 @@ async fn on_a_full_disk() {
     for _ in 0..160 {
         call().await;
     }
-    let lost = server.recorder.health().lost;
+    let lost = counted(&server, 200).await.lost;
     assert!(lost.spool_unavailable > 0 && lost.total() == lost.spool_unavailable, "{lost:?}");
     let shown: serde_json::Value = serde_json::from_str(&server.get("/readyz", &[]).await.text()).unwrap();
     assert_eq!(shown["recorder"]["lost"]["spoolUnavailable"], lost.spool_unavailable, "{shown}");

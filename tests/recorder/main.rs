@@ -136,7 +136,7 @@ async fn frames_in(folder: &Path) -> u64 {
     for kind in [FrameKind::Start, FrameKind::Usage, FrameKind::End, FrameKind::Rejected] {
         frames += file.count(kind).await.unwrap();
     }
-    file.close().await;
+    file.close().await.unwrap();
     frames
 }
 

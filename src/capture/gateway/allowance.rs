@@ -123,6 +123,10 @@ impl Allowance {
         self.0.lock().calls.insert(call_id.to_owned(), call);
     }
 
+    pub fn holds(&self, call_id: &str) -> bool {
+        self.0.lock().calls.contains_key(call_id)
+    }
+
     /// Reserves what a held call may cost at most, or says which budget has no room for it. It is never refused on an old
     /// answer of the ledger: before that, the ledger is asked anew.
     pub async fn reserve(&self, call_id: &str, fields: &RequestFields, bytes: u64, now_ms: i64) -> Result<(), Refusal> {

@@ -23,6 +23,9 @@ pub enum Reader {
     Nobody,
 }
 
+/// Of an answer that has come to its end. Dropped, it tells so, whether the task that has it came to run or not.
+struct Complete(Reader);
+
 /// How long an answer may be silent.
 #[derive(Clone, Copy, Debug)]
 pub struct Silence {
@@ -60,6 +63,16 @@ impl AnswerBody {
             answer.reader.end(Ending::Complete);
         }
         answer
+    }
+
+    /// The answer is complete. The last of it goes to the client before anything is made of it, unless whether the next call
+    /// passes depends on that.
+    fn complete(&mut self) {
+        if self.reader.decides_on_others() {
+            return self.reader.end(Ending::Complete);
+        }
+        let complete = Complete(std::mem::replace(&mut self.reader, Reader::Nobody));
+        tokio::spawn(async move { drop(complete) });
     }
 
     /// Looks at the clock while the provider is silent. The alarm is set for the earliest moment at which something may be
@@ -104,7 +117,7 @@ impl HttpBody for AnswerBody {
                 }
                 // A body of known length may never be asked for more.
                 if this.body.is_end_stream() {
-                    this.reader.end(Ending::Complete);
+                    this.complete();
                 }
                 Some(Ok(frame))
             }
@@ -113,7 +126,7 @@ impl HttpBody for AnswerBody {
                 Some(Err(error.into()))
             }
             None => {
-                this.reader.end(Ending::Complete);
+                this.complete();
                 None
             }
         })
@@ -125,6 +138,12 @@ impl HttpBody for AnswerBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+impl Drop for Complete {
+    fn drop(&mut self) {
+        self.0.end(Ending::Complete);
     }
 }
 
@@ -151,6 +170,10 @@ impl Reader {
             Self::BatchResults(results, _) if ending == Ending::Complete => results.finish(),
             Self::BatchResults(..) | Self::Nobody => {}
         }
+    }
+
+    fn decides_on_others(&self) -> bool {
+        matches!(self, Self::Call(call, _) if call.is_limited())
     }
 
     fn takes_ping(&self) -> bool {

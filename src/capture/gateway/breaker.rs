@@ -81,6 +81,11 @@ impl Breaker {
         Self(options.map(|options| Arc::new(shared(options))))
     }
 
+    /// Whether sessions can be paused at all.
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Whether a call may pass, by what is known of its session so far.
     pub async fn judge(&self, user: &UserId, session_id: Option<&str>) -> Verdict {
         let Some(shared) = &self.0 else { return Verdict::Passes };

@@ -137,6 +137,11 @@ impl Call {
         self.request_id = request_id.and_then(clean);
     }
 
+    /// Whether what it costs may keep other calls out.
+    pub fn is_limited(&self) -> bool {
+        self.keepers.breaker.is_on() || self.keepers.allowance.holds(self.id())
+    }
+
     /// To be called after each piece of the answer was read.
     pub fn note_progress(&mut self) {
         if self.first_token_ms.is_none() && self.reading.has_content {

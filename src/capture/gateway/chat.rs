@@ -17,7 +17,7 @@ const API_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 impl Gateway {
     /// Whether this server has a provider key of its own, which the chat needs.
     pub fn has_provider_key(&self) -> bool {
-        self.0.options.provider_key.is_some()
+        self.shared.options.provider_key.is_some()
     }
 
     /// Asks the provider with this server's key, for `caller`. `body` is a Messages request. The answer is the provider's; what was
@@ -47,7 +47,7 @@ impl Gateway {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(API_VERSION, HeaderValue::from_static("2023-06-01"));
-        let credential = credential::complete(&mut headers, self.0.options.provider_key.as_ref())?;
+        let credential = credential::complete(&mut headers, self.shared.options.provider_key.as_ref())?;
         Ok(Admitted { endpoint, caller, credential, now_ms, base: String::new(), headers })
     }
 }

@@ -63,7 +63,9 @@ fn pass(headers: &HeaderMap, may_pass: impl Fn(&HeaderName) -> bool) -> HeaderMa
             && !nominated.iter().any(|nominated| nominated == name.as_str())
             && may_pass(name)
     };
-    headers.iter().filter(|(name, _)| passes(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    let mut passed = HeaderMap::with_capacity(headers.len());
+    passed.extend(headers.iter().filter(|(name, _)| passes(name)).map(|(name, value)| (name.clone(), value.clone())));
+    passed
 }
 
 /// What `Connection` names, in lower case.

@@ -14,7 +14,8 @@ use std::time::Duration;
 /// Anthropic closes idle connections after about a minute; ours go before, so that no request meets a closing one.
 const IDLE_CONNECTION_FOR: Duration = Duration::from_secs(30);
 
-pub type UpstreamClient = Client<HttpsConnector<HttpConnector>, RequestBody>;
+pub type UpstreamConnector = HttpsConnector<HttpConnector>;
+pub type UpstreamClient = Client<UpstreamConnector, RequestBody>;
 
 /// Where the provider is: `https`, or `http` on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,25 +79,25 @@ impl fmt::Display for UpstreamUrl {
     }
 }
 
-/// A client that asks once: it follows no redirect and repeats no request. (On a connection that turns out to be closed
-/// before the first byte of a request, the request goes out on another one: the provider has not seen it.)
-///
-/// HTTP/1.1 alone: one call, one connection, so that hanging up on one call is felt at once and by no other.
-pub fn client(connect_timeout: Duration) -> Result<UpstreamClient, rustls::Error> {
+/// Opens connections: HTTP/1.1 alone. One call, one connection, so that hanging up on one call is felt at once and by no
+/// other.
+pub fn connector(connect_timeout: Duration) -> Result<UpstreamConnector, rustls::Error> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(connect_timeout));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let connector = HttpsConnectorBuilder::new()
-        .with_provider_and_webpki_roots(provider)?
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(tcp);
-    Ok(Client::builder(TokioExecutor::new())
+    let builder = HttpsConnectorBuilder::new().with_provider_and_webpki_roots(provider)?;
+    Ok(builder.https_or_http().enable_http1().wrap_connector(tcp))
+}
+
+/// A client that asks once: it follows no redirect and repeats no request. (On a connection that turns out to be closed
+/// before the first byte of a request, the request goes out on another one: the provider has not seen it.)
+pub fn client(connector: UpstreamConnector) -> UpstreamClient {
+    Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_CONNECTION_FOR)
-        .build(connector))
+        .build(connector)
 }
 
 /// Whether a host is this machine, so that what goes there needs no encryption.

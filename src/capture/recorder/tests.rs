@@ -81,8 +81,9 @@ async fn kill(recorder: Recorder) {
         task.abort();
         task.await.ok();
     }
-    recorder.shared.file.close().await;
+    let file = recorder.shared.file.clone();
     drop(recorder);
+    file.abandon_for_test().await;
 }
 
 #[tokio::test]
@@ -137,6 +138,20 @@ async fn calls_under_way_of_somebody_erased_leave_no_trace() {
     assert_eq!(ledger.newest_event_ms(&Scope::Everyone).await.unwrap(), None);
     assert_eq!(ledger.newest_event_ms(&Scope::User(ann.user_id)).await.unwrap(), None);
     recorder.close().await;
+}
+
+/// The task that writes what nobody waits for goes to sleep in between, at some moment or other.
+#[tokio::test]
+async fn a_call_that_ends_after_any_silence_is_written_though_nothing_follows() {
+    let folder = tempfile::tempdir().unwrap();
+    let recorder = recorder_in(folder.path()).await;
+    for silence_ms in 0..20 {
+        tokio::time::sleep(Duration::from_millis(silence_ms)).await;
+        let id = format!("call-{silence_ms}");
+        recorder.end(&id, record_of(&id, 1, 1));
+        let drained = tokio::time::timeout(Duration::from_secs(20), recorder.drained()).await;
+        assert!(drained.is_ok(), "after {silence_ms} ms: {:?}", recorder.health());
+    }
 }
 
 #[tokio::test]
@@ -208,8 +223,7 @@ async fn a_crash_between_ledger_and_spool_counts_nothing_twice() {
         start_frame(&call_start("call-1")).unwrap(),
         end_frame("call-1", NOW_MS, &[record_of("call-1", 10, 20)]).unwrap(),
     ];
-    file.append(&frames).await.unwrap();
-    file.close().await;
+    file.append(frames.to_vec()).await.unwrap();
     drop(file);
     let recorder = recorder_in(folder.path()).await;
     assert_eq!(recorder.health().spool_depth, 1);
@@ -252,8 +266,7 @@ async fn what_no_version_can_read_is_kept_aside_and_counted() {
     let good = end_frame("good", NOW_MS, &[record_of("good", 1, 1)]).unwrap();
     // A count that does not fit the ledger's integers is refused by it.
     let huge = end_frame("huge", NOW_MS, &[record_of("huge", u64::MAX, 1)]).unwrap();
-    file.append(&[unreadable, huge, good]).await.unwrap();
-    file.close().await;
+    file.append(vec![unreadable, huge, good]).await.unwrap();
     drop(file);
     for start in 1..=2 {
         let recorder = recorder_in(folder.path()).await;
@@ -335,11 +348,11 @@ async fn closing_hands_over_what_is_left() {
 
 /// Begins the calls and waits until all of them are written, however slow the disk is.
 async fn write_all(recorder: &Recorder, call_ids: &[&str]) -> bool {
-    let watching: Vec<_> = call_ids
-        .iter()
-        .map(|id| recorder.shared.queue.push_and_watch(start_frame(&call_start(id)).unwrap()).unwrap())
-        .collect();
-    futures::future::join_all(watching).await.iter().all(Result::is_ok)
+    let write = async |id: &&str| {
+        let watching = recorder.shared.queue.write(start_frame(&call_start(id)).unwrap()).await;
+        watching.unwrap().await.is_ok()
+    };
+    futures::future::join_all(call_ids.iter().map(write)).await.into_iter().all(|is_written| is_written)
 }
 
 async fn wait_until(is_true: impl Fn() -> bool) {

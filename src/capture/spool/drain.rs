@@ -22,7 +22,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 pub(in crate::capture) struct Drain {
-    pub file: Arc<SpoolFile>,
+    pub file: SpoolFile,
     pub ledger: Ledger,
     pub prices: Arc<PriceBook>,
     pub counters: Arc<Counters>,
@@ -138,7 +138,8 @@ impl Drain {
             listener(&call_ids);
         }
         // What stays is handed over once more at the next start, and known there.
-        if let Err(error) = self.file.forget(&call_ids).await {
+        let call_ids = call_ids.into_iter().map(str::to_owned).collect();
+        if let Err(error) = self.file.forget(call_ids).await {
             self.counters.note_error("recorded calls could not be taken out of the spool", &error);
         }
         self.counters.note_drained(frames.len() as u64);
