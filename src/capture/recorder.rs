@@ -114,8 +114,9 @@ impl Recorder {
         Ok(Self { shared: Arc::new(Shared { ledger, prices, file, queue, counters, now_ms, recorded, tasks }) })
     }
 
-    /// Writes down that a call is about to be sent. Afterwards a crash cannot lose it. Waits two milliseconds at most;
-    /// says whether it is written by then. If it is not, the call is sent all the same and counted as late.
+    /// Writes down that a call is about to be sent. Afterwards a crash cannot lose it. Waits two milliseconds at most, but for
+    /// the one call a second that finds out that the disk is slow (decision 0016). Says whether it is written by then. If it
+    /// is not, the call is sent all the same and counted as late.
     pub async fn start(&self, call: CallStart) -> bool {
         let is_written = match start_frame(&call) {
             Ok(frame) => self.is_written_in_time(frame).await,
