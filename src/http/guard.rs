@@ -57,7 +57,7 @@ impl AllowedHosts {
     }
 }
 
-/// [`AllowedHosts::check`] as a layer.
+/// Refuses, as a layer, what `AllowedHosts::check` does.
 pub async fn check_host(State(hosts): State<AllowedHosts>, request: Request, next: Next) -> Response {
     match hosts.check(&request) {
         Ok(()) => next.run(request).await,
