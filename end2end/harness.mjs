@@ -86,7 +86,8 @@ export async function startServer(env = {}) {
         let text = '';
         command.stdout.on('data', (chunk) => (text += chunk));
         command.stderr.on('data', (chunk) => (text += chunk));
-        command.on('exit', (code) => (code === 0 ? resolve(text) : reject(new Error(`${args}: ${code}\n${text}`))));
+        // Not at its exit: what it printed may not be read by then.
+        command.on('close', (code) => (code === 0 ? resolve(text) : reject(new Error(`${args}: ${code}\n${text}`))));
       }),
     async stop() {
       child.kill('SIGTERM');
