@@ -15,8 +15,9 @@ use std::time::Duration;
 
 /// Below it, two connections can lose commits (sqlite.org/wal.html#walresetbug).
 const NEEDED_SQLITE: &str = "3.51.3";
-/// How long a writer waits for another one.
+/// Rows that share a statement, see [`in_groups`].
 const GROUP_SIZES: [usize; 4] = [64, 16, 4, 1];
+/// How long a writer waits for another one.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const BUSY_TIMEOUT_TEXT: &str = "5s";
 const READERS: u32 = 4;

@@ -1,5 +1,5 @@
 //! A thread that serves its share of the connections, with a runtime of its own. A call that is passed on stays on one
-//! thread from its first byte to its last: waking another one costs more than all else that is done for it.
+//! thread from its first byte to its last: waking another one for a part of it costs more than the part (decision 0016).
 
 use super::{ConnectionLimits, Phase, serve_connection};
 use crate::http::front::Front;
