@@ -137,12 +137,12 @@ impl SpoolFile {
 
     /// The right to write. Blocks the thread until nobody else has it.
     pub fn writer(&self) -> FrameWriter<'_> {
-        FrameWriter { file: &self.0, connection: lock(&self.0.writer) }
+        self.0.writer()
     }
 
     /// Writes the frames, all or none, as [`FrameWriter::append`] does.
     pub async fn append(&self, frames: Vec<Frame>) -> Result<(), LedgerError> {
-        self.run(move |file| FrameWriter { file, connection: lock(&file.writer) }.append(&frames)).await
+        self.run(move |file| file.writer().append(&frames)).await
     }
 
     /// Makes what was written before survive a loss of power, and keeps the log short.
@@ -248,11 +248,11 @@ impl FrameWriter<'_> {
     /// Writes the frames, all or none. Afterwards they survive the end of this process. Some ten microseconds a frame where
     /// the disk is not in the way.
     pub fn append<'a>(&mut self, frames: impl IntoIterator<Item = &'a Frame>) -> Result<(), LedgerError> {
-        self.run("begin immediate")?;
-        let written = self.insert(frames).and_then(|()| self.run("commit"));
+        self.execute("begin immediate")?;
+        let written = self.insert(frames).and_then(|()| self.execute("commit"));
         // Where SQLite did not do so by itself, as it does when the disk is full.
         if written.is_err() && !self.connection.is_autocommit() {
-            self.run("rollback")?;
+            self.execute("rollback")?;
         }
         written
     }
@@ -272,7 +272,7 @@ impl FrameWriter<'_> {
         Ok(())
     }
 
-    fn run(&mut self, statement: &str) -> Result<(), LedgerError> {
+    fn execute(&mut self, statement: &str) -> Result<(), LedgerError> {
         self.connection.prepare_cached(statement)?.execute([])?;
         Ok(())
     }
@@ -296,6 +296,10 @@ impl OpenFile {
             log_bytes: AtomicU64::new(0),
             _lock: lock,
         })
+    }
+
+    fn writer(&self) -> FrameWriter<'_> {
+        FrameWriter { file: self, connection: lock(&self.writer) }
     }
 
     fn flush(&self) -> Result<(), LedgerError> {
