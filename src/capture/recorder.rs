@@ -96,6 +96,7 @@ impl Recorder {
             prices: prices.clone(),
             counters: counters.clone(),
             recorded: recorded.clone(),
+            position: 0,
         };
         let tasks = Tasks {
             writer: tokio::spawn(write_frames(queue.clone(), stop_writing.subscribe())),

@@ -109,23 +109,22 @@ async fn write_copy(ledger: &Path, spool: &Path, partial: &Path, now_ms: i64) ->
 }
 
 /// `spool_frame` is the spool's `frame` by another name.
-const BACKUP_TABLES: &str = "create table spool_frame (number integer primary key, epoch text not null, \
-    kind integer not null, call_id text not null, at_ms integer not null, payload text not null) strict; \
+const BACKUP_TABLES: &str = "create table spool_frame (number integer primary key, kind integer not null, call_id text not null, at_ms integer not null, payload text not null) strict; \
     create table backup (made_at_ms integer not null, events integer not null, frames integer not null) strict";
 
 /// In their order, which their numbers are.
 async fn copy_frames(from: &mut SqliteConnection, to: &mut SqliteConnection) -> Result<(), LedgerError> {
-    type FrameRow = (i64, String, i64, String, i64, String);
+    type FrameRow = (i64, i64, String, i64, String);
     let mut tx = to.begin().await?;
     let mut rows =
-        sqlx::query_as::<_, FrameRow>("select number, epoch, kind, call_id, at_ms, payload from frame order by number")
+        sqlx::query_as::<_, FrameRow>("select number, kind, call_id, at_ms, payload from frame order by number")
             .fetch(from)
             .try_chunks(FRAMES_AT_ONCE);
     while let Some(chunk) = rows.try_next().await.map_err(|error| error.1)? {
         let mut insert =
-            QueryBuilder::<Sqlite>::new("insert into spool_frame (number, epoch, kind, call_id, at_ms, payload) ");
-        insert.push_values(chunk, |mut row, (number, epoch, kind, call_id, at_ms, payload)| {
-            row.push_bind(number).push_bind(epoch).push_bind(kind);
+            QueryBuilder::<Sqlite>::new("insert into spool_frame (number, kind, call_id, at_ms, payload) ");
+        insert.push_values(chunk, |mut row, (number, kind, call_id, at_ms, payload)| {
+            row.push_bind(number).push_bind(kind);
             row.push_bind(call_id).push_bind(at_ms).push_bind(payload);
         });
         insert.build().execute(&mut *tx).await?;

@@ -5,7 +5,7 @@ use super::backup::{
     BackupError, BackupSummary, check_ledger, check_pages, copy_database, expect_equal, move_into_place, summary_of,
 };
 use super::db::{beside, claim_file, keep_private, open_alone, open_to_read};
-use super::spool::FRAME_TABLE;
+use super::spool::{FRAME_TABLES, MOVE_REJECTED};
 use super::{Ledger, LedgerError};
 use crate::domain::period::Zone;
 use sqlx::Connection;
@@ -105,17 +105,18 @@ async fn take_frames_out(ledger: &Path, spool: &Path) -> Result<Option<BackupSum
     let promised = summary_of(&mut copy).await?;
     copy.close().await?;
     let mut frames = open_alone(spool).await?;
-    sqlx::raw_sql(FRAME_TABLE).execute(&mut frames).await?;
+    sqlx::raw_sql(FRAME_TABLES).execute(&mut frames).await?;
     if promised.is_some() {
         let copy = ledger.to_str().ok_or_else(|| LedgerError::Address("the path is not UTF-8".into()))?;
         sqlx::query("attach database $1 as copy").bind(copy).execute(&mut frames).await?;
         sqlx::raw_sql(
-            "insert into main.frame (number, epoch, kind, call_id, at_ms, payload) \
-             select number, epoch, kind, call_id, at_ms, payload from copy.spool_frame order by number; \
+            "insert into main.frame_1 (number, kind, call_id, at_ms, payload) \
+             select number, kind, call_id, at_ms, payload from copy.spool_frame order by number; \
              drop table copy.spool_frame; drop table copy.backup",
         )
         .execute(&mut frames)
         .await?;
+        sqlx::raw_sql(MOVE_REJECTED).execute(&mut frames).await?;
     }
     frames.close().await?;
     Ok(promised)

@@ -5,29 +5,30 @@
 //! (`kill -9`); it takes well under a millisecond. A flushed one survives the end of the machine's power; a flush takes
 //! several milliseconds and runs beside the writes ([`SpoolFile::flush`]), so that no call waits for a disk.
 
+mod segments;
+
+pub(super) use segments::{FRAME_TABLES, MOVE_REJECTED};
+
+use self::segments::Segments;
 use super::LedgerError;
 use super::db::{LedgerLock, bytes_of, claim_file, keep_private, log_of, open_to_read};
 use rusqlite::{Connection, Row, params};
 use sqlx::Connection as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-const PAGE_BYTES: u64 = 4096;
+/// How long a connection waits for a lock. Only a program that looks into the file from outside could hold one.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pages that each connection keeps; the frames that are at work are few.
 const CACHE_KIB: u64 = 512;
 /// Beyond it the log is copied into the file, by the flush.
 const LOG_BYTES: u64 = 8 * 1024 * 1024;
-/// How long a connection waits for a lock. Only a program that looks into the file from outside could hold one.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How many calls one transaction takes out: few, because a frame that is to be written waits meanwhile.
-const FORGET_AT_ONCE: usize = 64;
-
-pub(super) const FRAME_TABLE: &str = "create table if not exists frame (number integer primary key, \
-    epoch text not null, kind integer not null, call_id text not null, at_ms integer not null, payload text not null) strict; \
-    create index if not exists frame_call on frame (call_id)";
+const PAGE_BYTES: u64 = 4096;
+/// About what emptying a segment writes: the list of free pages, and what is carried over.
+const PAGES_WHEN_EMPTIED: u64 = 8;
 
 /// What a frame says of its call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,10 +66,9 @@ pub struct SpoolFile(Arc<OpenFile>);
 #[derive(Debug)]
 struct OpenFile {
     path: PathBuf,
-    /// Tells the frames of this process from those of earlier ones.
-    epoch: String,
-    next_number: AtomicI64,
-    writer: Mutex<Connection>,
+    /// Frames with smaller numbers are of earlier processes.
+    first_number: i64,
+    segments: Mutex<Segments>,
     /// Reads, and copies the log into the file.
     reader: Mutex<Connection>,
     is_flushing: AtomicBool,
@@ -81,7 +81,7 @@ struct OpenFile {
 /// The right to write frames: one at a time has it.
 pub struct FrameWriter<'a> {
     file: &'a OpenFile,
-    connection: MutexGuard<'a, Connection>,
+    segments: MutexGuard<'a, Segments>,
 }
 
 /// What waits in a spool, seen from outside while its recorder may run.
@@ -127,12 +127,12 @@ impl SpoolFile {
         if self.0.is_flushing.load(Ordering::Relaxed) {
             return None;
         }
-        let connection = match self.0.writer.try_lock() {
-            Ok(connection) => connection,
+        let segments = match self.0.segments.try_lock() {
+            Ok(segments) => segments,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
         };
-        Some(FrameWriter { file: &self.0, connection })
+        Some(FrameWriter { file: &self.0, segments })
     }
 
     /// The right to write. Blocks the thread until nobody else has it.
@@ -142,7 +142,7 @@ impl SpoolFile {
 
     /// Writes the frames, all or none, as [`FrameWriter::append`] does.
     pub async fn append(&self, frames: Vec<Frame>) -> Result<(), LedgerError> {
-        self.run(move |file| file.writer().append(&frames)).await
+        self.run(move |file| file.writer().append(frames.iter())).await
     }
 
     /// Makes what was written before survive a loss of power, and keeps the log short.
@@ -161,7 +161,8 @@ impl SpoolFile {
         self.run(move |file| {
             let reader = lock(&file.reader);
             let mut ended = reader.prepare_cached(
-                "select number, kind, call_id, at_ms, payload from frame where number > ?1 and kind = ?2 \
+                "select number, kind, call_id, at_ms, payload from frame_1 where number > ?1 and kind = ?2 \
+                 union all select number, kind, call_id, at_ms, payload from frame_2 where number > ?1 and kind = ?2 \
                  order by number limit ?3",
             )?;
             ended.query_and_then(params![number, FrameKind::End as i64, limit], stored_frame)?.collect()
@@ -174,11 +175,11 @@ impl SpoolFile {
         self.run(|file| {
             let reader = lock(&file.reader);
             let mut left_open = reader.prepare(
-                "select number, kind, call_id, at_ms, payload from frame where epoch <> ?1 and call_id not in \
+                "select number, kind, call_id, at_ms, payload from frame where number < ?1 and call_id not in \
                  (select call_id from frame where kind in (?2, ?3)) order by call_id, number",
             )?;
             let over = (FrameKind::End as i64, FrameKind::Rejected as i64);
-            left_open.query_and_then(params![file.epoch, over.0, over.1], stored_frame)?.collect()
+            left_open.query_and_then(params![file.first_number, over.0, over.1], stored_frame)?.collect()
         })
         .await
     }
@@ -192,38 +193,30 @@ impl SpoolFile {
         .await
     }
 
-    /// Takes all frames of these calls out. Call it when the ledger has them.
-    pub async fn forget(&self, call_ids: Vec<String>) -> Result<(), LedgerError> {
+    /// Takes calls out that ended up to this number, and their earlier frames: the ledger has them. Not all at once, because
+    /// many together cost less; a crash before that has them handed over once more. Says whether some are left, for which
+    /// this has to be called again.
+    pub async fn forget(&self, until: i64) -> Result<bool, LedgerError> {
         self.run(move |file| {
-            for some in call_ids.chunks(FORGET_AT_ONCE) {
-                let mut writer = lock(&file.writer);
-                let transaction = writer.transaction()?;
-                let mut forget = transaction.prepare_cached("delete from frame where call_id = ?1")?;
-                for call_id in some {
-                    forget.execute([call_id])?;
-                }
-                drop(forget);
-                transaction.commit()?;
-                file.note_in_log(some.len());
-            }
-            Ok(())
+            lock(&file.segments).note_handed_over(until);
+            file.empty(false)?;
+            Ok(lock(&file.segments).has_remains())
         })
         .await
     }
 
     /// Keeps a frame that the ledger refuses, without trying it again.
     pub async fn set_aside(&self, number: i64) -> Result<(), LedgerError> {
-        self.run(move |file| {
-            let set_aside = "update frame set kind = ?1 where number = ?2";
-            lock(&file.writer).execute(set_aside, params![FrameKind::Rejected as i64, number])?;
-            Ok(())
-        })
-        .await
+        self.run(move |file| lock(&file.segments).set_aside(number)).await
     }
 
-    /// Finishes what is under way and leaves nothing in the log, so that the file alone holds what waits.
+    /// Leaves what waits in the file, and nothing else, nor anything in the log.
     pub async fn close(&self) -> Result<(), LedgerError> {
-        self.run(|file| Ok(lock(&file.writer).query_one("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?)).await
+        self.run(|file| {
+            file.empty(true)?;
+            lock(&file.segments).truncate_log()
+        })
+        .await
     }
 
     /// Waits until nobody else has the file, and lets go of it without finishing anything.
@@ -247,33 +240,9 @@ impl SpoolFile {
 impl FrameWriter<'_> {
     /// Writes the frames, all or none. Afterwards they survive the end of this process. Some ten microseconds a frame where
     /// the disk is not in the way.
-    pub fn append<'a>(&mut self, frames: impl IntoIterator<Item = &'a Frame>) -> Result<(), LedgerError> {
-        self.execute("begin immediate")?;
-        let written = self.insert(frames).and_then(|()| self.execute("commit"));
-        // Where SQLite did not do so by itself, as it does when the disk is full.
-        if written.is_err() && !self.connection.is_autocommit() {
-            self.execute("rollback")?;
-        }
-        written
-    }
-
-    fn insert<'a>(&mut self, frames: impl IntoIterator<Item = &'a Frame>) -> Result<(), LedgerError> {
-        let mut insert = self.connection.prepare_cached(
-            "insert into frame (number, epoch, kind, call_id, at_ms, payload) values (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?;
-        let mut rows = 0;
-        for frame in frames {
-            rows += 1;
-            let number = self.file.next_number.fetch_add(1, Ordering::Relaxed);
-            let Frame { kind, call_id, at_ms, payload } = frame;
-            insert.execute(params![number, self.file.epoch, *kind as i64, call_id, at_ms, payload])?;
-        }
-        self.file.note_in_log(rows);
-        Ok(())
-    }
-
-    fn execute(&mut self, statement: &str) -> Result<(), LedgerError> {
-        self.connection.prepare_cached(statement)?.execute([])?;
+    pub fn append<'a>(&mut self, frames: impl Iterator<Item = &'a Frame> + Clone) -> Result<(), LedgerError> {
+        self.segments.append(frames.clone())?;
+        self.file.note_in_log(frames);
         Ok(())
     }
 }
@@ -283,14 +252,12 @@ impl OpenFile {
         let lock = claim_file(&path)?;
         let writer = connect(&path, max_bytes)?;
         keep_private(&path)?;
-        writer.execute_batch(FRAME_TABLE)?;
-        let last: i64 = writer.query_one("select coalesce(max(number), 0) from frame", [], |row| row.get(0))?;
+        let segments = Segments::open(writer)?;
         let reader = connect(&path, max_bytes)?;
         Ok(Self {
             path,
-            epoch: uuid::Uuid::now_v7().to_string(),
-            next_number: AtomicI64::new(last + 1),
-            writer: Mutex::new(writer),
+            first_number: segments.next_number(),
+            segments: Mutex::new(segments),
             reader: Mutex::new(reader),
             is_flushing: AtomicBool::new(false),
             log_bytes: AtomicU64::new(0),
@@ -299,7 +266,7 @@ impl OpenFile {
     }
 
     fn writer(&self) -> FrameWriter<'_> {
-        FrameWriter { file: self, connection: lock(&self.writer) }
+        FrameWriter { file: self, segments: lock(&self.segments) }
     }
 
     fn flush(&self) -> Result<(), LedgerError> {
@@ -313,9 +280,18 @@ impl OpenFile {
         Ok(())
     }
 
-    /// A transaction was written that touched `rows`: each one page of the table or the index, and those above them.
-    fn note_in_log(&self, rows: usize) {
-        self.log_bytes.fetch_add((rows as u64 + 2) * PAGE_BYTES, Ordering::Relaxed);
+    /// Lets others write in between.
+    fn empty(&self, has_to_be: bool) -> Result<(), LedgerError> {
+        while lock(&self.segments).empty_some(has_to_be)? {
+            self.log_bytes.fetch_add(PAGES_WHEN_EMPTIED * PAGE_BYTES, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// These frames were written: the pages that they fill, and the last one of their table, which is written anew each time.
+    fn note_in_log<'a>(&self, frames: impl Iterator<Item = &'a Frame>) {
+        let bytes: usize = frames.map(|frame| frame.payload.len()).sum();
+        self.log_bytes.fetch_add(bytes as u64 + PAGE_BYTES, Ordering::Relaxed);
     }
 }
 
@@ -345,8 +321,8 @@ fn stored_frame(row: &Row<'_>) -> Result<StoredFrame, LedgerError> {
 }
 
 /// A panic in between leaves no more than a transaction that was rolled back.
-fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
-    connection.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn off_runtime<T: Send + 'static>(

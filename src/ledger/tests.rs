@@ -15,6 +15,7 @@ mod oidc;
 mod pause;
 mod retention;
 mod schema;
+mod spool;
 mod upgrade;
 mod usage;
 mod whose;

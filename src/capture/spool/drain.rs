@@ -18,6 +18,8 @@ const BATCH: u32 = 500;
 const GATHER: Duration = Duration::from_millis(50);
 /// How often a call is tried by itself before it is set aside.
 const TRIES: u32 = 5;
+/// After that long without a call, those that the ledger has leave the spool.
+const FORGET_AFTER: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -27,16 +29,18 @@ pub(in crate::capture) struct Drain {
     pub prices: Arc<PriceBook>,
     pub counters: Arc<Counters>,
     pub recorded: RecordedListener,
+    /// The number of the last frame that the ledger has, or that is set aside.
+    pub position: i64,
 }
 
 impl Drain {
     /// Hands over what the spool has, and what comes, until `stop` becomes true and nothing is left.
-    pub(in crate::capture) async fn run(self, has_written: Arc<Notify>, mut stop: watch::Receiver<bool>) {
-        let mut position = 0;
+    pub(in crate::capture) async fn run(mut self, has_written: Arc<Notify>, mut stop: watch::Receiver<bool>) {
+        let mut has_remains = true;
         let mut pause = FIRST_PAUSE;
         loop {
             let more_written = has_written.notified();
-            let frames = match self.file.ended_after(position, BATCH).await {
+            let frames = match self.file.ended_after(self.position, BATCH).await {
                 Ok(frames) => frames,
                 Err(error) => {
                     self.counters.note_error("the spool could not be read", &error);
@@ -45,27 +49,32 @@ impl Drain {
                 }
             };
             self.counters.note_oldest(frames.first().map(|stored| stored.frame.at_ms));
-            let Some(last) = frames.last() else {
+            if frames.is_empty() {
                 if *stop.borrow() {
                     return;
                 }
-                tokio::select! {
-                    () = more_written => {}
-                    _ = stop.wait_for(|stop| *stop) => {}
+                let is_quiet = tokio::select! {
+                    () = more_written => false,
+                    () = tokio::time::sleep(FORGET_AFTER), if has_remains => true,
+                    _ = stop.wait_for(|stop| *stop) => false,
+                };
+                if is_quiet {
+                    has_remains = self.forget().await;
+                } else {
+                    self.gather(&mut stop).await;
                 }
-                self.gather(&mut stop).await;
                 continue;
-            };
+            }
             match self.hand_over(&frames).await {
                 Ok(()) => {
-                    position = last.number;
+                    has_remains = self.forget().await;
                     pause = FIRST_PAUSE;
                     if frames.len() < BATCH as usize {
                         self.gather(&mut stop).await;
                     }
                 }
                 Err(error) => {
-                    self.counters.note_error("the ledger does not take calls at the moment", &error);
+                    self.counters.note_error("calls cannot be handed over to the ledger at the moment", &error);
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
@@ -80,7 +89,7 @@ impl Drain {
     }
 
     /// Afterwards the calls are in the ledger, or set aside. An error is one that will pass.
-    async fn hand_over(&self, frames: &[StoredFrame]) -> Result<(), LedgerError> {
+    async fn hand_over(&mut self, frames: &[StoredFrame]) -> Result<(), LedgerError> {
         let mut events = Vec::with_capacity(frames.len());
         let mut readable = Vec::with_capacity(frames.len());
         for stored in frames {
@@ -89,18 +98,20 @@ impl Drain {
                     events.extend(of_call);
                     readable.push(stored);
                 }
-                Err(error) => self.set_aside(stored, error.to_string()).await,
+                Err(error) => self.set_aside(stored, &error.to_string()).await?,
             }
         }
         match self.ledger.apply(events).await {
-            Ok(applied) if !applied.iter().any(is_too_old) => self.forget(&readable).await,
+            Ok(applied) if !applied.iter().any(is_too_old) => self.note_recorded(&readable),
             Err(error) if !error.is_about_the_data() => return Err(error),
             Ok(_) | Err(_) => {
                 for stored in readable {
                     self.hand_over_alone(stored).await?;
+                    self.position = stored.number;
                 }
             }
         }
+        self.position = frames.last().map_or(self.position, |last| last.number);
         Ok(())
     }
 
@@ -111,14 +122,14 @@ impl Drain {
                 Ok(applied) => {
                     match applied.first() {
                         Some(call) if is_too_old(call) => {
-                            self.set_aside(stored, "it is older than the events that the ledger keeps".into()).await;
+                            self.set_aside(stored, "it is older than the events that the ledger keeps").await?;
                         }
-                        _ => self.forget(&[stored]).await,
+                        _ => self.note_recorded(&[stored]),
                     }
                     return Ok(());
                 }
                 Err(error) if !error.is_about_the_data() => return Err(error),
-                Err(error) if tries_left == 0 => self.set_aside(stored, error.to_string()).await,
+                Err(error) if tries_left == 0 => self.set_aside(stored, &error.to_string()).await?,
                 Err(_) => {}
             }
         }
@@ -132,24 +143,27 @@ impl Drain {
         Ok(records.zip(ids).map(|(record, id)| to_event(&self.prices, id, record)).collect())
     }
 
-    async fn forget(&self, frames: &[&StoredFrame]) {
-        let call_ids: Vec<&str> = frames.iter().map(|stored| stored.frame.call_id.as_str()).collect();
+    fn note_recorded(&self, frames: &[&StoredFrame]) {
         if let Some(listener) = self.recorded.get() {
+            let call_ids: Vec<&str> = frames.iter().map(|stored| stored.frame.call_id.as_str()).collect();
             listener(&call_ids);
-        }
-        // What stays is handed over once more at the next start, and known there.
-        let call_ids = call_ids.into_iter().map(str::to_owned).collect();
-        if let Err(error) = self.file.forget(call_ids).await {
-            self.counters.note_error("recorded calls could not be taken out of the spool", &error);
         }
         self.counters.note_drained(frames.len() as u64);
     }
 
-    async fn set_aside(&self, stored: &StoredFrame, reason: String) {
+    /// Lets go of what the ledger has. Says whether some of it is left. What stays is handed over once more at the next
+    /// start, and known there.
+    async fn forget(&self) -> bool {
+        self.file.forget(self.position).await.unwrap_or_else(|error| {
+            self.counters.note_error("recorded calls could not be taken out of the spool", &error);
+            true
+        })
+    }
+
+    async fn set_aside(&self, stored: &StoredFrame, reason: &str) -> Result<(), LedgerError> {
+        self.file.set_aside(stored.number).await?;
         self.counters.note_rejected(&stored.frame.call_id, &reason);
-        if let Err(error) = self.file.set_aside(stored.number).await {
-            self.counters.note_error("a refused call could not be set aside", &error);
-        }
+        Ok(())
     }
 }
 

@@ -72,8 +72,11 @@ impl FrameQueue {
 
     /// Leaves the frame to be written.
     pub(in crate::capture) fn push(&self, frame: Frame) -> Result<(), QueueFull> {
-        self.add(frame, None)?;
-        let is_watched = std::mem::replace(&mut self.waiting().is_watched, true);
+        let is_watched = {
+            let mut waiting = self.waiting();
+            waiting.add(frame, None, self.max_bytes)?;
+            std::mem::replace(&mut waiting.is_watched, true)
+        };
         if !is_watched {
             self.has_work.notify_one();
         }
@@ -83,7 +86,7 @@ impl FrameQueue {
     /// Has the frame written, as a rule before it returns. What is given back is told when it is.
     pub(in crate::capture) async fn write(&self, frame: Frame) -> Result<oneshot::Receiver<()>, QueueFull> {
         let (written, watching) = oneshot::channel();
-        self.add(frame, Some(written))?;
+        self.waiting().add(frame, Some(written), self.max_bytes)?;
         // Calls that begin at the same moment share a commit.
         tokio::task::yield_now().await;
         self.write_now();
@@ -118,18 +121,6 @@ impl FrameQueue {
         let mut waiting = self.waiting();
         waiting.is_closed = true;
         !waiting.frames.is_empty()
-    }
-
-    fn add(&self, frame: Frame, written: Option<oneshot::Sender<()>>) -> Result<(), QueueFull> {
-        let bytes = bytes_of(&frame);
-        let mut waiting = self.waiting();
-        if waiting.is_closed || waiting.bytes + bytes > self.max_bytes {
-            return Err(QueueFull);
-        }
-        waiting.bytes += bytes;
-        waiting.awaited += usize::from(written.is_some());
-        waiting.frames.push_back(Queued { frame, since: Instant::now(), written });
-        Ok(())
     }
 
     /// Writes what calls wait for, unless another call is at it, which then writes this too. It is left to the task while
@@ -205,6 +196,17 @@ impl FrameQueue {
 }
 
 impl Waiting {
+    fn add(&mut self, frame: Frame, written: Option<oneshot::Sender<()>>, max_bytes: usize) -> Result<(), QueueFull> {
+        let bytes = bytes_of(&frame);
+        if self.is_closed || self.bytes + bytes > max_bytes {
+            return Err(QueueFull);
+        }
+        self.bytes += bytes;
+        self.awaited += usize::from(written.is_some());
+        self.frames.push_back(Queued { frame, since: Instant::now(), written });
+        Ok(())
+    }
+
     fn take(&mut self, at_most: usize) -> Vec<Queued> {
         let count = self.frames.len().min(at_most);
         let group: Vec<Queued> = self.frames.drain(..count).collect();

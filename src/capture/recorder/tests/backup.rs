@@ -48,16 +48,3 @@ async fn a_backup_holds_the_calls_that_wait_for_the_ledger() {
     assert_eq!(recorder.shared.ledger.verify_rollups().await.unwrap().events, 3);
     recorder.close().await;
 }
-
-async fn wait_for_frames(recorder: &Recorder, frames: u64) {
-    loop {
-        let mut found = 0;
-        for kind in [FrameKind::Start, FrameKind::Usage, FrameKind::End] {
-            found += recorder.shared.file.count(kind).await.unwrap();
-        }
-        if found == frames {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-}
