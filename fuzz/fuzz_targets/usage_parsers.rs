@@ -24,7 +24,7 @@ fuzz_target!(|input: &[u8]| {
     }
     if let Ok(once) = anthropic::parse_usage(&usage) {
         let mut twice = usage.clone();
-        anthropic::merge_delta(&mut twice, &usage);
+        anthropic::merge_delta(&mut twice, usage);
         assert_eq!(anthropic::parse_usage(&twice), Ok(once));
     }
 });

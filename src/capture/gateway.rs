@@ -241,7 +241,7 @@ impl Gateway {
             }
         }
         let notes = body.notes();
-        match self.ask(&admitted, parts, body).await {
+        match self.ask(admitted.headers, admitted.credential, parts, body).await {
             Ok((mut answered, body)) => {
                 if let Ok(id) = HeaderValue::from_str(call.id()) {
                     answered.headers.insert(CALL_ID, id);
@@ -319,14 +319,14 @@ impl Gateway {
         body: Body,
     ) -> Result<Response<Body>, GatewayError> {
         let body = self.request_body(&admitted, body);
-        let (answered, body) = self.ask(&admitted, parts, body).await?;
+        let context = attribution::from_headers(&admitted.headers);
+        let (answered, body) = self.ask(admitted.headers, admitted.credential, parts, body).await?;
         let is_ok = answered.status == StatusCode::OK;
         match admitted.endpoint.watch {
             Watch::Batches if is_ok && is_plain(&answered.headers) => {
                 self.answer_batches(answered, body, &admitted.base).await
             }
             Watch::BatchResults { batch_id } if is_ok => {
-                let context = attribution::from_headers(&admitted.headers);
                 let recorder = self.shared.keepers.recorder.clone();
                 let results = ResultsReader::new(recorder, batch_id, admitted.caller, context, admitted.now_ms);
                 let coding = Coding::of(&answered.headers);
@@ -357,7 +357,8 @@ impl Gateway {
     /// Asks the provider, once. The headers that come back are those that the client may see.
     async fn ask(
         &self,
-        admitted: &Admitted,
+        headers: HeaderMap,
+        credential: Credential,
         parts: request::Parts,
         body: RequestBody,
     ) -> Result<(response::Parts, Incoming), GatewayError> {
@@ -367,7 +368,7 @@ impl Gateway {
         *request.method_mut() = parts.method;
         *request.uri_mut() = options.upstream.address_of(&parts.uri).ok_or(GatewayError::UnknownPath)?;
         *request.version_mut() = Version::HTTP_11;
-        *request.headers_mut() = headers::to_upstream(&admitted.headers);
+        *request.headers_mut() = headers::to_upstream(headers);
         let asked = tokio::time::timeout(options.limits.first_byte, self.client.request(request)).await;
         let answer = asked.map_err(|_| GatewayError::UpstreamTimeout)?.map_err(|error| {
             let failure = notes.failure().unwrap_or(GatewayError::Unreachable);
@@ -378,7 +379,7 @@ impl Gateway {
             failure
         })?;
         let (mut answered, body) = answer.into_parts();
-        answered.headers = headers::to_client(&answered.headers, admitted.credential == Credential::OfServer);
+        answered.headers = headers::to_client(answered.headers, credential == Credential::OfServer);
         Ok((answered, body))
     }
 

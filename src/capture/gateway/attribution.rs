@@ -68,7 +68,8 @@ pub fn session_of(user_id: &str) -> Option<String> {
 pub fn clean(name: &str) -> Option<String> {
     let name = name.trim();
     let is_clean = !name.is_empty() && !name.chars().any(char::is_control);
-    is_clean.then(|| name.chars().take(MAX_CHARS).collect())
+    let end = name.char_indices().nth(MAX_CHARS).map_or(name.len(), |(end, _)| end);
+    is_clean.then(|| name[..end].to_owned())
 }
 
 fn first_of(headers: &HeaderMap, names: &[&str]) -> Option<String> {

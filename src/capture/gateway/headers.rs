@@ -24,7 +24,7 @@ const OF_ONE_CONNECTION: [HeaderName; 6] = [
 const CREDENTIALS: [HeaderName; 3] = [header::AUTHORIZATION, API_KEY, KEY];
 
 /// The headers to send to the provider. `Host` is left to the client, so that it names the provider.
-pub fn to_upstream(sent: &HeaderMap) -> HeaderMap {
+pub fn to_upstream(sent: HeaderMap) -> HeaderMap {
     let mut headers = pass(sent, |name| {
         // An interim answer was given here, if one was asked for. Cookies are the dashboard's.
         *name != header::HOST && *name != header::EXPECT && *name != header::COOKIE && !attribution::is_ours(name)
@@ -35,7 +35,7 @@ pub fn to_upstream(sent: &HeaderMap) -> HeaderMap {
 }
 
 /// The headers to give back to the client. The limits of a provider key that is not the client's are not its business.
-pub fn to_client(answered: &HeaderMap, is_shared_key: bool) -> HeaderMap {
+pub fn to_client(answered: HeaderMap, is_shared_key: bool) -> HeaderMap {
     pass(answered, |name| {
         let is_limit = name.as_str().starts_with("anthropic-ratelimit-");
         *name != header::SET_COOKIE && !name.as_str().starts_with("x-tollbridge-") && !(is_shared_key && is_limit)
@@ -55,16 +55,25 @@ pub fn ambiguous_credential(headers: &HeaderMap) -> Option<&'static str> {
     }
 }
 
-fn pass(headers: &HeaderMap, may_pass: impl Fn(&HeaderName) -> bool) -> HeaderMap {
-    let nominated = nominated(headers);
+/// Those that may pass and do not concern one connection alone, in their order.
+fn pass(headers: HeaderMap, may_pass: impl Fn(&HeaderName) -> bool) -> HeaderMap {
+    let nominated = nominated(&headers);
     let passes = |name: &HeaderName| {
         !OF_ONE_CONNECTION.contains(name)
             && !name.as_str().starts_with("proxy-")
             && !nominated.iter().any(|nominated| nominated == name.as_str())
             && may_pass(name)
     };
+    if headers.keys().all(passes) {
+        return headers;
+    }
     let mut passed = HeaderMap::with_capacity(headers.len());
-    passed.extend(headers.iter().filter(|(name, _)| passes(name)).map(|(name, value)| (name.clone(), value.clone())));
+    let mut is_passing = false;
+    // Only the first value of a name comes with it.
+    passed.extend(headers.into_iter().filter(|(name, _)| {
+        is_passing = name.as_ref().map_or(is_passing, passes);
+        is_passing
+    }));
     passed
 }
 
@@ -111,7 +120,7 @@ mod tests {
             ("traceparent", "00-1"),
             ("content-length", "3"),
         ]);
-        let passed = to_upstream(&sent);
+        let passed = to_upstream(sent);
         assert_eq!(
             names(&passed),
             [
@@ -137,17 +146,28 @@ mod tests {
             ("x-tollbridge-call-id", "forged"),
         ]);
         assert_eq!(
-            names(&to_client(&answered, false)),
+            names(&to_client(answered.clone(), false)),
             ["anthropic-ratelimit-requests-remaining", "request-id", "retry-after"]
         );
-        assert_eq!(names(&to_client(&answered, true)), ["request-id", "retry-after"], "a shared key's limits");
+        assert_eq!(names(&to_client(answered, true)), ["request-id", "retry-after"], "a shared key's limits");
     }
 
     #[test]
     fn repeated_values_stay_repeated_and_in_order() {
-        let sent = map(&[("anthropic-beta", "a"), ("anthropic-beta", "b")]);
-        let passed = to_upstream(&sent);
+        let sent = map(&[
+            ("cookie", "a=b"),
+            ("cookie", "c=d"),
+            ("anthropic-beta", "a"),
+            ("x-stainless-lang", "python"),
+            ("anthropic-beta", "b"),
+            ("proxy-a", "1"),
+            ("proxy-a", "2"),
+            ("traceparent", "00-1"),
+        ]);
+        let passed = to_upstream(sent);
         assert_eq!(passed.get_all("anthropic-beta").iter().collect::<Vec<_>>(), ["a", "b"]);
+        let order: Vec<_> = passed.keys().map(HeaderName::as_str).collect();
+        assert_eq!(order, ["anthropic-beta", "x-stainless-lang", "traceparent", "accept-encoding"]);
     }
 
     #[test]

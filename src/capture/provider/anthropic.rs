@@ -30,15 +30,13 @@ pub fn parse_usage(usage: &Value) -> Result<ParsedUsage, FieldError> {
 
 /// Brings the usage of `message_delta` into that of `message_start`: its counts are cumulative, so every field that is not
 /// null takes the place of the earlier one, and the rest (TTL split, tier, geo) stays. Never adds.
-pub fn merge_delta(usage: &mut Value, delta: &Value) {
-    let Some(delta) = delta.as_object() else { return };
+pub fn merge_delta(usage: &mut Value, delta: Value) {
+    let Value::Object(delta) = delta else { return };
     if !usage.is_object() {
         *usage = Value::Object(serde_json::Map::new());
     }
     let Some(usage) = usage.as_object_mut() else { return };
-    for (name, value) in delta.iter().filter(|(_, value)| !value.is_null()) {
-        usage.insert(name.clone(), value.clone());
-    }
+    usage.extend(delta.into_iter().filter(|(_, value)| !value.is_null()));
 }
 
 /// A refusal before any output is reported with token counts and not charged; one in mid-stream is.
@@ -205,14 +203,14 @@ mod tests {
             "input_tokens": 10682, "cache_read_input_tokens": null, "output_tokens": 510,
             "server_tool_use": {"web_search_requests": 1}
         });
-        merge_delta(&mut usage, &delta);
-        merge_delta(&mut usage, &delta);
+        merge_delta(&mut usage, delta.clone());
+        merge_delta(&mut usage, delta);
         let parsed = parse_usage(&usage).unwrap();
         assert_eq!((parsed.tokens.input, parsed.tokens.cache_read, parsed.tokens.output), (10_682, 5, 510));
         assert_eq!((parsed.tokens.cache_write_1h, parsed.web_search_count), (4, 1));
         assert_eq!(parsed.terms.service_tier.as_deref(), Some("standard"));
         let mut nothing = Value::Null;
-        merge_delta(&mut nothing, &json!({"output_tokens": 4}));
+        merge_delta(&mut nothing, json!({"output_tokens": 4}));
         assert_eq!(parse_usage(&nothing).unwrap().tokens.output, 4);
     }
 

@@ -151,9 +151,12 @@ impl MessageReading {
 
     /// Brings in a usage object, unless a count in it is impossible: then the better one from before stays.
     fn merge(&mut self, usage: Value) -> bool {
+        if !usage.is_null() && !usage.is_object() {
+            return false;
+        }
         let mut merged = self.usage.clone();
-        anthropic::merge_delta(&mut merged, &usage);
-        let is_valid = (usage.is_null() || usage.is_object()) && anthropic::parse_usage(&merged).is_ok();
+        anthropic::merge_delta(&mut merged, usage);
+        let is_valid = anthropic::parse_usage(&merged).is_ok();
         if is_valid {
             self.usage = merged;
         }
