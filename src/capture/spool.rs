@@ -10,11 +10,13 @@ use crate::domain::usage::{CallContext, CallOutcome, ServiceTerms, Source, Usage
 use crate::ledger::LedgerError;
 use crate::ledger::spool::{Frame, FrameKind, SpoolFile, StoredFrame};
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 
 /// What the ledger says of a call that was under way when Tollbridge ended without warning.
 pub const INTERRUPTED: &str = "interrupted";
 
 /// A call that is about to be sent to its provider.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallStart {

@@ -5,6 +5,7 @@ use super::cost::CostParts;
 use super::money::NanoUsd;
 use super::tokens::TokenCounts;
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 use std::fmt;
 use std::str::FromStr;
 
@@ -54,6 +55,7 @@ pub enum PricingState {
 }
 
 /// What the price of a call depends on beside its tokens, as the provider's answer names it.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServiceTerms {
@@ -66,6 +68,7 @@ pub struct ServiceTerms {
 }
 
 /// A call as capture hands it in: not yet priced. Its JSON is what the spool keeps, so a new field needs a default.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UsageRecord {
@@ -96,6 +99,7 @@ pub struct UsageRecord {
 }
 
 /// What a call belonged to.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CallContext {
@@ -111,6 +115,7 @@ pub struct CallContext {
 }
 
 /// How a call went.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallOutcome {

@@ -16,7 +16,7 @@ use rusqlite::{Connection, Row, params};
 use sqlx::Connection as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -24,11 +24,9 @@ use std::time::Duration;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pages that each connection keeps; the frames that are at work are few.
 const CACHE_KIB: u64 = 512;
-/// Beyond it the log is copied into the file, by the flush.
-const LOG_BYTES: u64 = 8 * 1024 * 1024;
 const PAGE_BYTES: u64 = 4096;
-/// About what emptying a segment writes: the list of free pages, and what is carried over.
-const PAGES_WHEN_EMPTIED: u64 = 8;
+/// Beyond it, 8 MiB, the log is copied into the file, by the flush.
+const LOG_PAGES: u64 = 2048;
 
 /// What a frame says of its call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,17 +70,11 @@ struct OpenFile {
     /// Reads, and copies the log into the file.
     reader: Mutex<Connection>,
     is_flushing: AtomicBool,
-    /// About how much has been written since the log was last copied into the file. The log's own length tells nothing: it is
-    /// filled again from its beginning, and never cut.
-    log_bytes: AtomicU64,
     _lock: LedgerLock,
 }
 
 /// The right to write frames: one at a time has it.
-pub struct FrameWriter<'a> {
-    file: &'a OpenFile,
-    segments: MutexGuard<'a, Segments>,
-}
+pub struct FrameWriter<'a>(MutexGuard<'a, Segments>);
 
 /// What waits in a spool, seen from outside while its recorder may run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +124,7 @@ impl SpoolFile {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
         };
-        Some(FrameWriter { file: &self.0, segments })
+        Some(FrameWriter(segments))
     }
 
     /// The right to write. Blocks the thread until nobody else has it.
@@ -241,9 +233,7 @@ impl FrameWriter<'_> {
     /// Writes the frames, all or none. Afterwards they survive the end of this process. Some ten microseconds a frame where
     /// the disk is not in the way.
     pub fn append<'a>(&mut self, frames: impl Iterator<Item = &'a Frame> + Clone) -> Result<(), LedgerError> {
-        self.segments.append(frames.clone())?;
-        self.file.note_in_log(frames);
-        Ok(())
+        self.0.append(frames)
     }
 }
 
@@ -260,38 +250,32 @@ impl OpenFile {
             segments: Mutex::new(segments),
             reader: Mutex::new(reader),
             is_flushing: AtomicBool::new(false),
-            log_bytes: AtomicU64::new(0),
             _lock: lock,
         })
     }
 
     fn writer(&self) -> FrameWriter<'_> {
-        FrameWriter { file: self, segments: lock(&self.segments) }
+        FrameWriter(lock(&self.segments))
     }
 
     fn flush(&self) -> Result<(), LedgerError> {
         // A descriptor of its own each time: after a failed flush the kernel says so once, and only to the old one.
         let flushed = File::open(log_of(&self.path)).and_then(|log| log.sync_data());
         flushed.map_err(|error| LedgerError::Unavailable(error.to_string()))?;
-        if self.log_bytes.load(Ordering::Relaxed) > LOG_BYTES {
-            lock(&self.reader).query_one("pragma wal_checkpoint(passive)", [], |_| Ok(()))?;
-            self.log_bytes.store(0, Ordering::Relaxed);
+        // The length of the log's file tells nothing: it is filled again from its beginning, and never cut.
+        let reader = lock(&self.reader);
+        let in_log = |row: &Row<'_>| Ok((row.get(1)?, row.get(2)?));
+        let (pages, copied): (i64, i64) = reader.query_one("pragma wal_checkpoint(noop)", [], in_log)?;
+        if (pages - copied).unsigned_abs() > LOG_PAGES {
+            reader.query_one("pragma wal_checkpoint(passive)", [], |_| Ok(()))?;
         }
         Ok(())
     }
 
     /// Lets others write in between.
     fn empty(&self, has_to_be: bool) -> Result<(), LedgerError> {
-        while lock(&self.segments).empty_some(has_to_be)? {
-            self.log_bytes.fetch_add(PAGES_WHEN_EMPTIED * PAGE_BYTES, Ordering::Relaxed);
-        }
+        while lock(&self.segments).empty_some(has_to_be)? {}
         Ok(())
-    }
-
-    /// These frames were written: the pages that they fill, and the last one of their table, which is written anew each time.
-    fn note_in_log<'a>(&self, frames: impl Iterator<Item = &'a Frame>) {
-        let bytes: usize = frames.map(|frame| frame.payload.len()).sum();
-        self.log_bytes.fetch_add(bytes as u64 + PAGE_BYTES, Ordering::Relaxed);
     }
 }
 
@@ -309,7 +293,7 @@ fn connect(path: &Path, max_bytes: u64) -> Result<Connection, LedgerError> {
         "pragma journal_mode = wal; pragma synchronous = normal; pragma cache_size = -{CACHE_KIB}; \
          pragma max_page_count = {}; pragma wal_autocheckpoint = {}",
         (max_bytes / PAGE_BYTES).max(16),
-        4 * LOG_BYTES / PAGE_BYTES,
+        4 * LOG_PAGES,
     ))?;
     Ok(connection)
 }

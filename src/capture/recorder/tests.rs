@@ -90,14 +90,18 @@ async fn wait_for_frames(recorder: &Recorder, frames: u64) {
 
 /// Ends a recorder as `kill -9` would: nothing is finished, the file stays as it is.
 async fn kill(recorder: Recorder) {
+    stop_tasks(&recorder).await;
+    let file = recorder.shared.file.clone();
+    drop(recorder);
+    file.abandon_for_test().await;
+}
+
+async fn stop_tasks(recorder: &Recorder) {
     let tasks = recorder.shared.tasks.lock().unwrap().take().unwrap();
     for task in [tasks.writer, tasks.flush, tasks.drain] {
         task.abort();
         task.await.ok();
     }
-    let file = recorder.shared.file.clone();
-    drop(recorder);
-    file.abandon_for_test().await;
 }
 
 #[tokio::test]
@@ -164,6 +168,23 @@ async fn a_call_that_ends_after_any_silence_is_written_though_nothing_follows() 
         let drained = tokio::time::timeout(Duration::from_secs(20), recorder.drained()).await;
         assert!(drained.is_ok(), "after {silence_ms} ms: {:?}", recorder.health());
     }
+}
+
+/// Nobody else writes here: the tasks beside the spool are gone.
+#[tokio::test]
+async fn the_last_call_to_end_writes_what_no_other_takes_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let recorder = recorder_in(folder.path()).await;
+    stop_tasks(&recorder).await;
+    assert!(recorder.start(call_start("one")).await && recorder.start(call_start("other")).await);
+    let end = |id: &str| {
+        recorder.end(id, record_of(id, 1, 1));
+        recorder.write_if_quiet();
+    };
+    end("one");
+    assert_eq!(recorder.shared.file.count(FrameKind::End).await.unwrap(), 0, "the other one still runs");
+    end("other");
+    assert_eq!(recorder.shared.file.count(FrameKind::End).await.unwrap(), 2);
 }
 
 #[tokio::test]
