@@ -23,7 +23,7 @@ const BUSY_TIMEOUT_TEXT: &str = "5s";
 const READERS: u32 = 4;
 /// Pages that each connection keeps, in KiB; SQLite takes a size in bytes as a negative number. The system's own cache has the
 /// rest of the file.
-const CACHE_KIB: i32 = -8_192;
+const CACHE_KIB: i32 = -4_096;
 
 #[derive(Clone, Debug)]
 pub(super) enum Db {
