@@ -109,7 +109,8 @@ async fn write_copy(ledger: &Path, spool: &Path, partial: &Path, now_ms: i64) ->
 }
 
 /// `spool_frame` is the spool's `frame` by another name.
-const BACKUP_TABLES: &str = "create table spool_frame (number integer primary key, kind integer not null, call_id text not null, at_ms integer not null, payload text not null) strict; \
+const BACKUP_TABLES: &str = "create table spool_frame (number integer primary key, kind integer not null, \
+    call_id text not null, at_ms integer not null, payload text not null) strict; \
     create table backup (made_at_ms integer not null, events integer not null, frames integer not null) strict";
 
 /// In their order, which their numbers are.

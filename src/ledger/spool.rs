@@ -1,5 +1,6 @@
 //! The file in which calls wait for the ledger: frames in a small SQLite database of their own, so that a call can be
-//! written down while the ledger is busy, full or gone. What the frames mean is `capture::spool`'s business.
+//! written down while the ledger is busy, full or gone. How its tables are filled and emptied is in `segments`, what the
+//! frames mean is `capture::spool`'s business.
 //!
 //! Writing and flushing are two steps. A written frame is in the write-ahead log and survives the end of this process
 //! (`kill -9`); it takes well under a millisecond. A flushed one survives the end of the machine's power; a flush takes
@@ -80,7 +81,7 @@ pub struct FrameWriter<'a>(MutexGuard<'a, Segments>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpoolState {
     pub bytes: u64,
-    /// Finished calls that the ledger does not have yet.
+    /// Finished calls that the ledger does not have yet, or has had for a second or so.
     pub waiting: u64,
     /// Calls that the ledger refuses.
     pub rejected: u64,
