@@ -176,6 +176,8 @@ async fn the_last_call_to_end_writes_what_no_other_takes_along() {
     let folder = tempfile::tempdir().unwrap();
     let recorder = recorder_in(folder.path()).await;
     stop_tasks(&recorder).await;
+    // The flush that was under way is none of a task's any more.
+    wait_until(|| recorder.shared.file.try_writer().is_some()).await;
     assert!(recorder.start(call_start("one")).await && recorder.start(call_start("other")).await);
     let end = |id: &str| {
         recorder.end(id, record_of(id, 1, 1));
