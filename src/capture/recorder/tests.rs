@@ -90,18 +90,14 @@ async fn wait_for_frames(recorder: &Recorder, frames: u64) {
 
 /// Ends a recorder as `kill -9` would: nothing is finished, the file stays as it is.
 async fn kill(recorder: Recorder) {
-    stop_tasks(&recorder).await;
-    let file = recorder.shared.file.clone();
-    drop(recorder);
-    file.abandon_for_test().await;
-}
-
-async fn stop_tasks(recorder: &Recorder) {
     let tasks = recorder.shared.tasks.lock().unwrap().take().unwrap();
     for task in [tasks.writer, tasks.flush, tasks.drain] {
         task.abort();
         task.await.ok();
     }
+    let file = recorder.shared.file.clone();
+    drop(recorder);
+    file.abandon_for_test().await;
 }
 
 #[tokio::test]
@@ -170,23 +166,24 @@ async fn a_call_that_ends_after_any_silence_is_written_though_nothing_follows() 
     }
 }
 
-/// Nobody else writes here: the tasks beside the spool are gone.
+/// Nobody else writes here: there are no tasks beside this queue.
 #[tokio::test]
 async fn the_last_call_to_end_writes_what_no_other_takes_along() {
     let folder = tempfile::tempdir().unwrap();
-    let recorder = recorder_in(folder.path()).await;
-    stop_tasks(&recorder).await;
-    // The flush that was under way is none of a task's any more.
-    wait_until(|| recorder.shared.file.try_writer().is_some()).await;
-    assert!(recorder.start(call_start("one")).await && recorder.start(call_start("other")).await);
+    let file = SpoolFile::open(&folder.path().join("spool.db"), u64::MAX).await.unwrap();
+    let queue = FrameQueue::new(file.clone(), Arc::default(), Arc::default(), QUEUE_MAX_BYTES);
+    for id in ["one", "other"] {
+        queue.write(start_frame(&call_start(id)).unwrap()).await.unwrap();
+    }
+    assert_eq!(file.count(FrameKind::Start).await.unwrap(), 2);
     let end = |id: &str| {
-        recorder.end(id, record_of(id, 1, 1));
-        recorder.write_if_quiet();
+        queue.push(end_frame(id, NOW_MS, &[record_of(id, 1, 1)]).unwrap()).unwrap();
+        queue.write_if_quiet();
     };
     end("one");
-    assert_eq!(recorder.shared.file.count(FrameKind::End).await.unwrap(), 0, "the other one still runs");
+    assert_eq!(file.count(FrameKind::End).await.unwrap(), 0, "the other one still runs");
     end("other");
-    assert_eq!(recorder.shared.file.count(FrameKind::End).await.unwrap(), 2);
+    assert_eq!(file.count(FrameKind::End).await.unwrap(), 2);
 }
 
 #[tokio::test]
