@@ -10,7 +10,7 @@ mod segments;
 
 pub(super) use segments::{FRAME_TABLES, MOVE_REJECTED};
 
-use self::segments::Segments;
+use self::segments::{Segments, open_frames};
 use super::LedgerError;
 use super::db::{LedgerLock, bytes_of, claim_file, keep_private, log_of, open_to_read};
 use rusqlite::{Connection, Row, params};
@@ -166,13 +166,9 @@ impl SpoolFile {
     /// The frames of calls that earlier processes began and did not end, each call's in their order.
     pub async fn left_open(&self) -> Result<Vec<StoredFrame>, LedgerError> {
         self.run(|file| {
-            let reader = lock(&file.reader);
-            let mut left_open = reader.prepare(
-                "select number, kind, call_id, at_ms, payload from frame where number < ?1 and call_id not in \
-                 (select call_id from frame where kind in (?2, ?3)) order by call_id, number",
-            )?;
-            let over = (FrameKind::End as i64, FrameKind::Rejected as i64);
-            left_open.query_and_then(params![file.first_number, over.0, over.1], stored_frame)?.collect()
+            let mut open = open_frames(&lock(&file.reader))?;
+            open.retain(|stored| stored.number < file.first_number);
+            Ok(open)
         })
         .await
     }

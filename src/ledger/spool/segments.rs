@@ -78,7 +78,9 @@ impl Segments {
             handed_over: 0,
             emptied_at: None,
         };
-        segments.find_open()?;
+        for StoredFrame { number, frame } in open_frames(&segments.connection)? {
+            segments.note_open(number, frame.call_id);
+        }
         Ok(segments)
     }
 
@@ -149,20 +151,6 @@ impl Segments {
     /// Copies the log into the file and leaves it empty.
     pub(super) fn truncate_log(&self) -> Result<(), LedgerError> {
         Ok(self.connection.query_one("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?)
-    }
-
-    fn find_open(&mut self) -> Result<(), LedgerError> {
-        let open = "select number, call_id from frame where kind in (?1, ?2) \
-            and call_id not in (select call_id from frame where kind in (?3, ?4)) order by number";
-        let kinds = [FrameKind::Start, FrameKind::Usage, FrameKind::End, FrameKind::Rejected].map(|kind| kind as i64);
-        let open: Vec<(i64, String)> = {
-            let mut open = self.connection.prepare(open)?;
-            open.query_map(kinds, |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?
-        };
-        for (number, call_id) in open {
-            self.note_open(number, call_id);
-        }
-        Ok(())
     }
 
     fn insert_together<'a>(&self, numbered: impl Iterator<Item = (i64, &'a Frame)>) -> Result<(), LedgerError> {
@@ -245,6 +233,16 @@ impl Segments {
         self.emptied_at = Some(Instant::now());
         Ok(())
     }
+}
+
+/// The frames of calls that are not over, each call's in their order.
+pub(super) fn open_frames(connection: &Connection) -> Result<Vec<StoredFrame>, LedgerError> {
+    let mut open = connection.prepare(
+        "select number, kind, call_id, at_ms, payload from frame where call_id not in \
+         (select call_id from frame where kind in (?1, ?2)) order by call_id, number",
+    )?;
+    let over = params![FrameKind::End as i64, FrameKind::Rejected as i64];
+    open.query_and_then(over, stored_frame)?.collect()
 }
 
 impl Segment {
