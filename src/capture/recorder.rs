@@ -151,12 +151,6 @@ impl Recorder {
         }
     }
 
-    /// For the thread of a call that is over and has told its client so: has the call written while no other runs that would take
-    /// it along. Waits for no more than its own write.
-    pub fn write_if_quiet(&self) {
-        self.shared.queue.write_if_quiet();
-    }
-
     /// Prices the calls and writes them into the ledger, answering for each in the order given. When it returns, they are
     /// on disk; on an error none of the failing batch is, and all can be sent again.
     pub async fn record(&self, records: Vec<UsageRecord>) -> Result<Vec<Applied>, LedgerError> {

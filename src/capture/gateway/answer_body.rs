@@ -144,9 +144,6 @@ impl HttpBody for AnswerBody {
 impl Drop for Complete {
     fn drop(&mut self) {
         self.0.end(Ending::Complete);
-        if let Reader::Call(call, _) = &self.0 {
-            call.write_if_quiet();
-        }
     }
 }
 

@@ -172,11 +172,6 @@ impl Call {
         }
     }
 
-    /// See [`Recorder::write_if_quiet`].
-    pub fn write_if_quiet(&self) {
-        self.keepers.recorder.write_if_quiet();
-    }
-
     /// The call, then the sub-inferences that are billed beside it.
     fn records(&self, ending: Ending) -> Vec<UsageRecord> {
         let reading = &self.reading;

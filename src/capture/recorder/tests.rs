@@ -168,22 +168,16 @@ async fn a_call_that_ends_after_any_silence_is_written_though_nothing_follows() 
 
 /// Nobody else writes here: there are no tasks beside this queue.
 #[tokio::test]
-async fn the_last_call_to_end_writes_what_no_other_takes_along() {
+async fn a_start_takes_the_ends_along_that_wait() {
     let folder = tempfile::tempdir().unwrap();
     let file = SpoolFile::open(&folder.path().join("spool.db"), u64::MAX).await.unwrap();
     let queue = FrameQueue::new(file.clone(), Arc::default(), Arc::default(), QUEUE_MAX_BYTES);
-    for id in ["one", "other"] {
-        queue.write(start_frame(&call_start(id)).unwrap()).await.unwrap();
-    }
+    queue.write(start_frame(&call_start("one")).unwrap()).await.unwrap();
+    queue.push(end_frame("one", NOW_MS, &[record_of("one", 1, 1)]).unwrap()).unwrap();
+    assert_eq!(file.count(FrameKind::End).await.unwrap(), 0);
+    queue.write(start_frame(&call_start("next")).unwrap()).await.unwrap();
+    assert_eq!(file.count(FrameKind::End).await.unwrap(), 1);
     assert_eq!(file.count(FrameKind::Start).await.unwrap(), 2);
-    let end = |id: &str| {
-        queue.push(end_frame(id, NOW_MS, &[record_of(id, 1, 1)]).unwrap()).unwrap();
-        queue.write_if_quiet();
-    };
-    end("one");
-    assert_eq!(file.count(FrameKind::End).await.unwrap(), 0, "the other one still runs");
-    end("other");
-    assert_eq!(file.count(FrameKind::End).await.unwrap(), 2);
 }
 
 #[tokio::test]

@@ -1,11 +1,10 @@
 //! Frames on their way into the spool's file. Whoever has a frame puts it here. A call that is about to be sent then writes
 //! what is here itself, its own frame and those of others: that takes some ten microseconds, and waking another thread for
-//! it takes longer. So does one that is over while no other runs. What no call takes along, and all while the disk is slow, is
-//! left to the task in `writer`.
+//! it takes longer. What no call takes along, and all while the disk is slow, is left to the task in `writer`.
 
 use crate::capture::recorder::counters::Counters;
 use crate::ledger::LedgerError;
-use crate::ledger::spool::{Frame, FrameKind, FrameWriter, SpoolFile};
+use crate::ledger::spool::{Frame, FrameWriter, SpoolFile};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -38,8 +37,6 @@ struct Waiting {
     frames: VecDeque<Queued>,
     /// How many of the frames somebody waits for.
     awaited: usize,
-    /// Calls that have begun and not ended.
-    running: usize,
     /// Of the frames, and of a group that is being written.
     bytes: usize,
     is_closed: bool,
@@ -94,17 +91,6 @@ impl FrameQueue {
         tokio::task::yield_now().await;
         self.write_now();
         Ok(watching)
-    }
-
-    /// Writes what is left here while no call runs that could take it along, so that the next one need not.
-    pub(in crate::capture) fn write_if_quiet(&self) {
-        let is_quiet = {
-            let waiting = self.waiting();
-            waiting.running == 0 && !waiting.frames.is_empty() && !waiting.is_written_by_call && !waiting.is_disk_slow()
-        };
-        if is_quiet && let Some(mut writer) = self.file.try_writer() {
-            self.write_for_calls(&mut writer);
-        }
     }
 
     /// Returns when there is something to write that does not wait for company any more.
@@ -217,11 +203,6 @@ impl Waiting {
         }
         self.bytes += bytes;
         self.awaited += usize::from(written.is_some());
-        match frame.kind {
-            FrameKind::Start => self.running += 1,
-            FrameKind::End => self.running = self.running.saturating_sub(1),
-            FrameKind::Usage | FrameKind::Rejected => {}
-        }
         self.frames.push_back(Queued { frame, since: Instant::now(), written });
         Ok(())
     }
