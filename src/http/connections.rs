@@ -88,9 +88,8 @@ pub async fn serve_connections(
             taken = take_connection(&listener, &seats) => taken,
             () = &mut stop => break,
         };
-        if let Some(lane) = lanes.iter().min_by_key(|lane| lane.connections()) {
-            lane.serve(stream, seat);
-        }
+        let open = lanes.iter().filter(|lane| lane.is_open()).min_by_key(|lane| lane.connections());
+        open.ok_or_else(|| io::Error::other("no thread serves connections any more"))?.serve(stream, seat);
     }
     drop(listener);
     phase.send_replace(Phase::Draining);

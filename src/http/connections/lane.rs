@@ -50,6 +50,11 @@ impl Lane {
         Ok(Self { arrivals, connections: Arc::default() })
     }
 
+    /// Whether it still takes connections.
+    pub fn is_open(&self) -> bool {
+        !self.arrivals.is_closed()
+    }
+
     /// How many it serves at the moment.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
