@@ -264,7 +264,9 @@ impl OpenFile {
         let in_log = |row: &Row<'_>| Ok((row.get(1)?, row.get(2)?));
         let (pages, copied): (i64, i64) = reader.query_one("pragma wal_checkpoint(noop)", [], in_log)?;
         if (pages - copied).unsigned_abs() > LOG_PAGES {
+            lock(&self.segments).let_go()?;
             reader.query_one("pragma wal_checkpoint(passive)", [], |_| Ok(()))?;
+            lock(&self.segments).let_go()?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 
 use crate::capture::recorder::counters::Counters;
 use crate::ledger::LedgerError;
-use crate::ledger::spool::{Frame, FrameWriter, SpoolFile};
+use crate::ledger::spool::{Frame, FrameKind, FrameWriter, SpoolFile};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,6 +12,8 @@ use tokio::sync::{Notify, oneshot};
 
 /// Frames that share a commit at most.
 const GROUP_FRAMES: usize = 256;
+/// How many groups one call writes, while others keep coming: its thread has connections of its own.
+const GROUPS_BY_ONE_CALL: usize = 4;
 /// How long frames that nobody waits for gather before they are written; a frame that somebody waits for takes them along.
 pub(super) const GATHER: Duration = Duration::from_millis(1);
 /// A write that takes longer was held up by the disk, and not by a busy processor.
@@ -37,6 +39,8 @@ struct Waiting {
     frames: VecDeque<Queued>,
     /// How many of the frames somebody waits for.
     awaited: usize,
+    /// Calls that have begun and not ended.
+    running: usize,
     /// Of the frames, and of a group that is being written.
     bytes: usize,
     is_closed: bool,
@@ -86,9 +90,15 @@ impl FrameQueue {
     /// Has the start of a call written, as a rule before it returns. What is given back is told when it is.
     pub(in crate::capture) async fn write(&self, frame: Frame) -> Result<oneshot::Receiver<()>, QueueFull> {
         let (written, watching) = oneshot::channel();
-        self.waiting().add(frame, Some(written), self.max_bytes)?;
-        // Calls that begin at the same moment share a commit.
-        tokio::task::yield_now().await;
+        let has_company = {
+            let mut waiting = self.waiting();
+            waiting.add(frame, Some(written), self.max_bytes)?;
+            waiting.running > 1
+        };
+        if has_company {
+            // Calls that begin at the same moment share a commit.
+            tokio::task::yield_now().await;
+        }
         self.write_now();
         Ok(watching)
     }
@@ -140,21 +150,24 @@ impl FrameQueue {
         }
     }
 
-    /// Until no call waits any more, or the disk turns out to be slow.
+    /// Until no call waits any more, the disk turns out to be slow, or this call has done its share for the others.
     fn write_for_calls(&self, writer: &mut FrameWriter<'_>) {
         self.waiting().is_written_by_call = true;
-        loop {
+        for groups_left in (0..GROUPS_BY_ONE_CALL).rev() {
             let began = Instant::now();
             let written = self.write_group(writer);
             let mut waiting = self.waiting();
-            if written.is_err() || began.elapsed() > SLOW {
+            let is_slow = written.is_err() || began.elapsed() > SLOW;
+            if is_slow {
                 waiting.slow_until = Some(Instant::now() + SLOW_FOR);
-                self.has_work.notify_one();
-            } else if waiting.awaited > 0 {
-                continue;
             }
-            waiting.is_written_by_call = false;
-            return;
+            if is_slow || waiting.awaited == 0 || groups_left == 0 {
+                waiting.is_written_by_call = false;
+                if is_slow || waiting.awaited > 0 {
+                    self.has_work.notify_one();
+                }
+                return;
+            }
         }
     }
 
@@ -203,6 +216,11 @@ impl Waiting {
         }
         self.bytes += bytes;
         self.awaited += usize::from(written.is_some());
+        match frame.kind {
+            FrameKind::Start => self.running += 1,
+            FrameKind::End => self.running = self.running.saturating_sub(1),
+            FrameKind::Usage | FrameKind::Rejected => {}
+        }
         self.frames.push_back(Queued { frame, since: Instant::now(), written });
         Ok(())
     }

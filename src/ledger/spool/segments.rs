@@ -28,6 +28,9 @@ pub(in crate::ledger) const FRAME_TABLES: &str = "\
     create view if not exists frame as select * from frame_1 union all select * from frame_2 \
         union all select * from frame_rejected";
 
+/// Any row that is always there.
+const HOLD: &str = "select 1 from sqlite_schema";
+
 /// Rejected frames go where they are kept.
 pub(in crate::ledger) const MOVE_REJECTED: &str =
     "insert into frame_rejected select * from frame_1 where kind = 4; delete from frame_1 where kind = 4";
@@ -56,6 +59,7 @@ pub(super) struct Segments {
     /// The ledger has every call that ended up to here.
     handed_over: i64,
     emptied_at: Option<Instant>,
+    is_held: bool,
 }
 
 impl Segments {
@@ -77,6 +81,7 @@ impl Segments {
             open_frames: 0,
             handed_over: 0,
             emptied_at: None,
+            is_held: false,
         };
         for StoredFrame { number, frame } in open_frames(&segments.connection)? {
             segments.note_open(number, frame.call_id);
@@ -90,13 +95,18 @@ impl Segments {
 
     /// Writes the frames, all or none.
     pub(super) fn append<'a>(&mut self, frames: impl Iterator<Item = &'a Frame> + Clone) -> Result<(), LedgerError> {
+        self.hold()?;
         let numbered = (self.next_number..).zip(frames);
         // One statement is a transaction by itself.
-        if numbered.clone().nth(1).is_none() {
-            self.insert(numbered.clone())?;
+        let written = if numbered.clone().nth(1).is_none() {
+            self.insert(numbered.clone())
         } else {
-            self.insert_together(numbered.clone())?;
+            self.insert_together(numbered.clone())
+        };
+        if written.is_err() {
+            self.let_go()?;
         }
+        written?;
         for (number, frame) in numbered {
             self.note_written(number, frame);
         }
@@ -148,8 +158,32 @@ impl Segments {
         self.older_frames > 0 || self.remains() > 0
     }
 
+    /// Keeps a read transaction open from one write to the next: then a write takes two locks of the file instead of six.
+    /// While it is open, the log can be copied only as far as it was when it began ([`Self::let_go`]).
+    fn hold(&mut self) -> Result<(), LedgerError> {
+        if !self.is_held {
+            let mut statement = self.connection.prepare_cached(HOLD)?;
+            let mut rows = statement.query([])?;
+            rows.next()?;
+            // Dropped, they would end the statement, and with it the transaction.
+            std::mem::forget(rows);
+            self.is_held = true;
+        }
+        Ok(())
+    }
+
+    /// Lets all of the log be copied into the file, and be filled from its beginning again.
+    pub(super) fn let_go(&mut self) -> Result<(), LedgerError> {
+        if std::mem::take(&mut self.is_held) {
+            // Asked anew and dropped, the statement ends.
+            drop(self.connection.prepare_cached(HOLD)?.query([])?);
+        }
+        Ok(())
+    }
+
     /// Copies the log into the file and leaves it empty.
-    pub(super) fn truncate_log(&self) -> Result<(), LedgerError> {
+    pub(super) fn truncate_log(&mut self) -> Result<(), LedgerError> {
+        self.let_go()?;
         Ok(self.connection.query_one("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?)
     }
 
