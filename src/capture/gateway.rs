@@ -38,17 +38,18 @@ pub use headers::CALL_ID;
 pub use refusal::Refusal;
 pub use upstream::{UpstreamUrl, UpstreamUrlError, is_this_machine};
 
+use crate::capture::provider::request_scan::RequestFields;
 use crate::capture::recorder::{CallStart, Recorder};
 use crate::domain::api_key::{KeyScope, KeyText};
 use crate::domain::budget::CallScope;
-use crate::domain::usage::{Source, UserId};
+use crate::domain::usage::{CallContext, Source, UserId};
 use crate::ledger::{Ledger, LedgerError};
 use allowance::Allowance;
 use answer_body::{AnswerBody, Reader, Silence};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HOST};
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Version, request, response};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, request, response};
 use batch::ResultsReader;
 use breaker::{Breaker, Verdict};
 use call::{Call, Ending, Keepers, Origin, requested_model, session_of};
@@ -60,7 +61,7 @@ use meter::Meter;
 use request_body::{Decision, RequestBody, RequestLimits};
 use std::sync::Arc;
 use std::time::Duration;
-use upstream::{UpstreamClient, UpstreamConnector};
+use upstream::connections::{Connections, Held};
 
 /// A page of a thousand batches has about 600 KiB.
 const MAX_BATCHES_BYTES: usize = 16 * 1024 * 1024;
@@ -71,7 +72,7 @@ const DECIDED_FIRST_BYTES: u64 = 256 * 1024;
 /// The gateway of this server. Cheap to clone; all clones share the connections to the provider.
 #[derive(Clone)]
 pub struct Gateway {
-    client: UpstreamClient,
+    connections: Connections,
     shared: Arc<Shared>,
 }
 
@@ -101,7 +102,6 @@ pub struct GatewayLimits {
 
 struct Shared {
     options: GatewayOptions,
-    connector: UpstreamConnector,
     ledger: Ledger,
     keepers: Keepers,
 }
@@ -112,10 +112,15 @@ struct Admitted {
     caller: Caller,
     credential: Credential,
     now_ms: i64,
-    /// Where the client reaches us.
-    base: String,
     /// As they were sent, but for our own key.
     headers: HeaderMap,
+}
+
+/// What the provider answered, as the client may see it.
+struct Answered {
+    head: response::Parts,
+    body: Incoming,
+    connection: Held,
 }
 
 /// Why the provider is not asked.
@@ -141,18 +146,17 @@ impl Gateway {
     /// # Errors
     /// The cryptography of this build cannot do TLS.
     pub fn new(options: GatewayOptions, ledger: Ledger, recorder: Recorder) -> Result<Self, rustls::Error> {
-        let connector = upstream::connector(options.limits.connect)?;
+        let connections = Connections::new(options.upstream.server(), options.limits.connect)?;
         let allowance = Allowance::new(ledger.clone(), recorder.clone());
         let breaker = Breaker::new(options.breaker.clone(), ledger.clone());
         let keepers = Keepers { recorder, allowance, breaker };
-        let client = upstream::client(connector.clone());
-        Ok(Self { client, shared: Arc::new(Shared { options, connector, ledger, keepers }) })
+        Ok(Self { connections, shared: Arc::new(Shared { options, ledger, keepers }) })
     }
 
     /// The same gateway with other connections to the provider. They live on the runtime that opens them.
     #[must_use]
     pub fn with_own_connections(&self) -> Self {
-        Self { client: upstream::client(self.shared.connector.clone()), shared: self.shared.clone() }
+        Self { connections: self.connections.anew(), shared: self.shared.clone() }
     }
 
     /// Passes a request on to the provider, and its answer back. `now_ms` is the time of the call in UTC milliseconds.
@@ -166,7 +170,11 @@ impl Gateway {
                 let origin = Origin { source: Source::Gateway, context, listener: None };
                 self.pass_call(admitted, origin, parts, body).await
             }
-            Ok(admitted) => self.pass_other(admitted, parts, body).await.unwrap_or_else(|error| error.answer(None)),
+            Ok(admitted) => {
+                // Boxed, so that calls need not carry its size.
+                let passed = Box::pin(self.pass_other(admitted, parts, body)).await;
+                passed.unwrap_or_else(|error| error.answer(None))
+            }
             Err(error) => error.answer(None),
         }
     }
@@ -194,9 +202,7 @@ impl Gateway {
         if announced_length(&headers).is_some_and(|length| length > endpoint.max_body_bytes) {
             return Err(GatewayError::TooLarge);
         }
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-        let base = format!("{}://{host}", scheme_of(host));
-        Ok(Admitted { endpoint, caller, credential, now_ms, base, headers })
+        Ok(Admitted { endpoint, caller, credential, now_ms, headers })
     }
 
     async fn caller(
@@ -242,13 +248,14 @@ impl Gateway {
         }
         let notes = body.notes();
         match self.ask(admitted.headers, admitted.credential, parts, body).await {
-            Ok((mut answered, body)) => {
+            Ok(mut answered) => {
+                let Answered { head, .. } = &mut answered;
                 if let Ok(id) = HeaderValue::from_str(call.id()) {
-                    answered.headers.insert(CALL_ID, id);
+                    head.headers.insert(CALL_ID, id);
                 }
-                call.note_answer(answered.status, &answered.headers);
-                let meter = Meter::of_answer(answered.status, &answered.headers);
-                self.answer(answered, body, Reader::Call(Box::new(call), meter))
+                call.note_answer(head.status, &head.headers);
+                let meter = Meter::of_answer(head.status, &head.headers);
+                self.answer(answered, Reader::Call(Box::new(call), meter))
             }
             Err(error) => match notes.refusal() {
                 Some(refusal) => self.refuse(call, &refusal),
@@ -271,7 +278,7 @@ impl Gateway {
         now_ms: i64,
     ) -> Result<(), NotStarted> {
         let Keepers { allowance, breaker, .. } = &self.shared.keepers;
-        let may_be_paused = match breaker.judge(&scope.user_id, call.session_id().as_deref()).await {
+        let may_be_paused = match breaker.judge(&scope.user_id, call.session_id()).await {
             Verdict::Passes => false,
             Verdict::NotYetKnown => true,
             Verdict::Paused(refusal) => return Err(NotStarted::Refused(refusal)),
@@ -296,11 +303,14 @@ impl Gateway {
     /// for that, and then writes down that it starts.
     fn decision(&self, call: &Call, body: &RequestBody, now_ms: i64) -> Decision {
         let Keepers { recorder, allowance, breaker } = self.shared.keepers.clone();
-        let (start, notes) = (call.start_now(), body.notes());
+        let (start, notes) = (call.begun().clone(), body.notes());
         Box::pin(async move {
-            breaker.check(&start.user_id, session_of(&start.context, &notes).as_deref())?;
-            allowance.reserve(&start.call_id, &notes.fields(), notes.bytes(), now_ms).await?;
-            recorder.start(CallStart { model_requested: requested_model(&notes), ..start }).await;
+            let session_id = session_of(&start.context, &notes);
+            breaker.check(&start.user_id, session_id.as_deref())?;
+            let fields = notes.with_fields(RequestFields::clone);
+            allowance.reserve(&start.call_id, &fields, notes.bytes(), now_ms).await?;
+            let context = CallContext { session_id, ..start.context };
+            recorder.start(&CallStart { model_requested: requested_model(&notes), context, ..start }).await;
             Ok(())
         })
     }
@@ -320,38 +330,34 @@ impl Gateway {
     ) -> Result<Response<Body>, GatewayError> {
         let body = self.request_body(&admitted, body);
         let context = attribution::from_headers(&admitted.headers);
-        let (answered, body) = self.ask(admitted.headers, admitted.credential, parts, body).await?;
-        let is_ok = answered.status == StatusCode::OK;
-        match admitted.endpoint.watch {
-            Watch::Batches if is_ok && is_plain(&answered.headers) => {
-                self.answer_batches(answered, body, &admitted.base).await
+        let base = (admitted.endpoint.watch == Watch::Batches).then(|| base_of(&admitted.headers));
+        let answered = self.ask(admitted.headers, admitted.credential, parts, body).await?;
+        let is_ok = answered.head.status == StatusCode::OK;
+        match (admitted.endpoint.watch, base) {
+            (Watch::Batches, Some(base)) if is_ok && is_plain(&answered.head.headers) => {
+                self.answer_batches(answered, &base).await
             }
-            Watch::BatchResults { batch_id } if is_ok => {
+            (Watch::BatchResults { batch_id }, _) if is_ok => {
                 let recorder = self.shared.keepers.recorder.clone();
                 let results = ResultsReader::new(recorder, batch_id, admitted.caller, context, admitted.now_ms);
-                let coding = Coding::of(&answered.headers);
-                Ok(self.answer(answered, body, Reader::BatchResults(Box::new(results), coding)))
+                let coding = Coding::of(&answered.head.headers);
+                Ok(self.answer(answered, Reader::BatchResults(Box::new(results), coding)))
             }
-            _ => Ok(self.answer(answered, body, Reader::Nobody)),
+            _ => Ok(self.answer(answered, Reader::Nobody)),
         }
     }
 
     /// Batches as objects are small and not streamed: they are the one kind of answer that is held until it is complete.
-    async fn answer_batches(
-        &self,
-        mut answered: response::Parts,
-        body: Incoming,
-        base: &str,
-    ) -> Result<Response<Body>, GatewayError> {
-        let body = Body::new(AnswerBody::new(body, Reader::Nobody, self.silence()));
+    async fn answer_batches(&self, answered: Answered, base: &str) -> Result<Response<Body>, GatewayError> {
+        let (mut head, body) = self.answer(answered, Reader::Nobody).into_parts();
         let json = axum::body::to_bytes(body, MAX_BATCHES_BYTES).await.map_err(|_| GatewayError::Unreachable)?;
         let Some(changed) = batch::redirect_results(&json, base) else {
-            return Ok(Response::from_parts(answered, Body::from(json)));
+            return Ok(Response::from_parts(head, Body::from(json)));
         };
-        if answered.headers.contains_key(CONTENT_LENGTH) {
-            answered.headers.insert(CONTENT_LENGTH, HeaderValue::from(changed.len()));
+        if head.headers.contains_key(CONTENT_LENGTH) {
+            head.headers.insert(CONTENT_LENGTH, HeaderValue::from(changed.len()));
         }
-        Ok(Response::from_parts(answered, Body::from(changed)))
+        Ok(Response::from_parts(head, Body::from(changed)))
     }
 
     /// Asks the provider, once. The headers that come back are those that the client may see.
@@ -361,16 +367,15 @@ impl Gateway {
         credential: Credential,
         parts: request::Parts,
         body: RequestBody,
-    ) -> Result<(response::Parts, Incoming), GatewayError> {
+    ) -> Result<Answered, GatewayError> {
         let options = &self.shared.options;
         let notes = body.notes();
         let mut request = Request::new(body);
         *request.method_mut() = parts.method;
-        *request.uri_mut() = options.upstream.address_of(&parts.uri).ok_or(GatewayError::UnknownPath)?;
-        *request.version_mut() = Version::HTTP_11;
-        *request.headers_mut() = headers::to_upstream(headers);
-        let asked = tokio::time::timeout(options.limits.first_byte, self.client.request(request)).await;
-        let answer = asked.map_err(|_| GatewayError::UpstreamTimeout)?.map_err(|error| {
+        *request.uri_mut() = options.upstream.path_of(&parts.uri).ok_or(GatewayError::UnknownPath)?;
+        *request.headers_mut() = headers::to_upstream(headers, options.upstream.host());
+        let asked = tokio::time::timeout(options.limits.first_byte, self.connections.send(request)).await;
+        let (answer, connection) = asked.map_err(|_| GatewayError::UpstreamTimeout)?.map_err(|error| {
             let failure = notes.failure().unwrap_or(GatewayError::Unreachable);
             // The client's own doing is no news.
             if failure == GatewayError::Unreachable {
@@ -378,13 +383,14 @@ impl Gateway {
             }
             failure
         })?;
-        let (mut answered, body) = answer.into_parts();
-        answered.headers = headers::to_client(answered.headers, credential == Credential::OfServer);
-        Ok((answered, body))
+        let (mut head, body) = answer.into_parts();
+        head.headers = headers::to_client(head.headers, credential == Credential::OfServer);
+        Ok(Answered { head, body, connection })
     }
 
-    fn answer(&self, answered: response::Parts, body: Incoming, reader: Reader) -> Response<Body> {
-        Response::from_parts(answered, Body::new(AnswerBody::new(body, reader, self.silence())))
+    fn answer(&self, answered: Answered, reader: Reader) -> Response<Body> {
+        let Answered { head, body, connection } = answered;
+        Response::from_parts(head, Body::new(AnswerBody::new(body, connection, reader, self.silence())))
     }
 
     fn request_body(&self, admitted: &Admitted, body: Body) -> RequestBody {
@@ -421,6 +427,12 @@ impl std::fmt::Display for Chain<'_> {
 fn no_keys(error: LedgerError) -> GatewayError {
     tracing::warn!(%error, "keys cannot be looked up");
     GatewayError::KeysUnavailable
+}
+
+/// Where the client reaches us.
+fn base_of(headers: &HeaderMap) -> String {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    format!("{}://{host}", scheme_of(host))
 }
 
 /// How clients reach us by that name. Names that are not this machine's were let in as the public address, and that is https.

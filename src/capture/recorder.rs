@@ -118,8 +118,8 @@ impl Recorder {
     /// Writes down that a call is about to be sent. Afterwards a crash cannot lose it. Waits two milliseconds at most, but for
     /// the one call a second that finds out that the disk is slow (decision 0016). Says whether it is written by then. If it
     /// is not, the call is sent all the same and counted as late.
-    pub async fn start(&self, call: CallStart) -> bool {
-        let is_written = match start_frame(&call) {
+    pub async fn start(&self, call: &CallStart) -> bool {
+        let is_written = match start_frame(call) {
             Ok(frame) => self.is_written_in_time(frame).await,
             Err(_) => false,
         };

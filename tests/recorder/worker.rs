@@ -56,7 +56,7 @@ async fn stream_calls(recorder: Recorder, log: Arc<File>, next: Arc<AtomicU64>, 
     loop {
         let index = next.fetch_add(1, Ordering::Relaxed);
         let id = format!("{run}-{index}");
-        let is_written = recorder.start(start_of(&id)).await;
+        let is_written = recorder.start(&start_of(&id)).await;
         // From here on the call must not be lost.
         say(&log, &format!("{} {id}", if is_written { "started" } else { "late" }));
         let (input, output) = (100 + index % 900, 10 + index % 90);

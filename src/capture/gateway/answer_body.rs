@@ -5,6 +5,7 @@ use super::batch::ResultsReader;
 use super::call::{Call, Ending};
 use super::coding::Coding;
 use super::meter::Meter;
+use super::upstream::connections::Held;
 use axum::body::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -37,13 +38,16 @@ pub struct Silence {
 
 pub struct AnswerBody {
     body: Incoming,
+    /// The connection that the answer comes on, until it is complete.
+    connection: Option<Held>,
     reader: Reader,
     silence: Silence,
     /// When the provider last sent something.
     heard_at: Instant,
     /// When the client was last sent something.
     sent_at: Instant,
-    alarm: Pin<Box<Sleep>>,
+    /// Set once the provider has been silent.
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -55,11 +59,12 @@ pub enum AnswerError {
 }
 
 impl AnswerBody {
-    pub fn new(body: Incoming, reader: Reader, silence: Silence) -> Self {
+    pub fn new(body: Incoming, connection: Held, reader: Reader, silence: Silence) -> Self {
         let now = Instant::now();
-        let alarm = Box::pin(sleep_until(now + silence.ping_after.min(silence.cut_after)));
-        let mut answer = Self { body, reader, silence, heard_at: now, sent_at: now, alarm };
+        let mut answer =
+            Self { body, connection: Some(connection), reader, silence, heard_at: now, sent_at: now, alarm: None };
         if answer.body.is_end_stream() {
+            answer.give_connection_back();
             answer.reader.end(Ending::Complete);
         }
         answer
@@ -68,29 +73,42 @@ impl AnswerBody {
     /// The answer is complete. The last of it goes to the client before anything is made of it, unless whether the next call
     /// passes depends on that.
     fn complete(&mut self) {
-        if self.reader.decides_on_others() {
-            return self.reader.end(Ending::Complete);
+        self.give_connection_back();
+        match &self.reader {
+            Reader::Nobody => {}
+            reader if reader.decides_on_others() => self.reader.end(Ending::Complete),
+            _ => {
+                let complete = Complete(std::mem::replace(&mut self.reader, Reader::Nobody));
+                tokio::spawn(async move { drop(complete) });
+            }
         }
-        let complete = Complete(std::mem::replace(&mut self.reader, Reader::Nobody));
-        tokio::spawn(async move { drop(complete) });
+    }
+
+    fn give_connection_back(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.give_back();
+        }
     }
 
     /// Looks at the clock while the provider is silent. The alarm is set for the earliest moment at which something may be
     /// due and looks again then: resetting it with every piece that passes would cost more than it is worth.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, AnswerError>> {
-        while self.alarm.as_mut().poll(cx).is_ready() {
+        let Silence { ping_after, cut_after } = self.silence;
+        let (heard_at, sent_at) = (self.heard_at, self.sent_at);
+        let first_due = || Box::pin(sleep_until((heard_at + cut_after).min(sent_at + ping_after)));
+        while self.alarm.get_or_insert_with(first_due).as_mut().poll(cx).is_ready() {
             let now = Instant::now();
-            let cut_at = self.heard_at + self.silence.cut_after;
+            let cut_at = self.heard_at + cut_after;
             if now >= cut_at {
                 self.reader.end(Ending::TimedOut);
                 return Poll::Ready(Err(AnswerError::TimedOut));
             }
-            let is_ping_due = now >= self.sent_at + self.silence.ping_after;
+            let is_ping_due = now >= self.sent_at + ping_after;
             if is_ping_due {
                 // If it does not fit now, it will not before the provider has sent something.
                 self.sent_at = now;
             }
-            self.alarm.as_mut().reset(cut_at.min(self.sent_at + self.silence.ping_after));
+            self.alarm = Some(Box::pin(sleep_until(cut_at.min(self.sent_at + ping_after))));
             if is_ping_due && self.reader.takes_ping() {
                 return Poll::Ready(Ok(Bytes::from_static(PING)));
             }

@@ -11,6 +11,9 @@ const MAX_CHARS: usize = 200;
 /// Headers that are meant for a gateway and not for the provider.
 const OURS: [&str; 6] = ["x-tollbridge-", "helicone-", "x-litellm-", "x-portkey-", "x-bf-", "x-langwatch-"];
 
+/// Claude Code's own, which go on to the provider.
+const CLAUDE_CODE: &str = "x-claude-code-";
+
 /// Where each name is looked for, the best place first.
 const PROJECT: [&str; 2] = ["x-tollbridge-project", "helicone-property-project"];
 const CONVERSATION: [&str; 2] = ["x-tollbridge-conversation", "helicone-property-conversation"];
@@ -36,16 +39,20 @@ pub fn is_ours(name: &HeaderName) -> bool {
 /// What the headers tell. A tag such as `project:website` or `agent=reviewer` fills what no header named; the
 /// others are kept as they are.
 pub fn from_headers(headers: &HeaderMap) -> CallContext {
-    let tags = tags(headers);
+    let told = Told::by(headers);
+    if told.0.is_empty() {
+        return CallContext::default();
+    }
+    let tags = tags(&told);
     let tagged = |wanted: &str| {
         let of_name = tags.iter().find(|(name, _)| name.as_deref() == Some(wanted));
         of_name.map(|(_, value)| value.clone())
     };
     CallContext {
-        project: first_of(headers, &PROJECT).or_else(|| tagged("project")),
-        agent_slug: first_of(headers, &AGENT).or_else(|| tagged("agent")),
-        conversation_id: first_of(headers, &CONVERSATION).or_else(|| tagged("conversation")),
-        session_id: first_of(headers, &SESSION).or_else(|| tagged("session")),
+        project: told.first_of(&PROJECT).or_else(|| tagged("project")),
+        agent_slug: told.first_of(&AGENT).or_else(|| tagged("agent")),
+        conversation_id: told.first_of(&CONVERSATION).or_else(|| tagged("conversation")),
+        session_id: told.first_of(&SESSION).or_else(|| tagged("session")),
         tags: kept(&tags),
         ..CallContext::default()
     }
@@ -72,19 +79,33 @@ pub fn clean(name: &str) -> Option<String> {
     is_clean.then(|| name[..end].to_owned())
 }
 
-fn first_of(headers: &HeaderMap, names: &[&str]) -> Option<String> {
-    names.iter().find_map(|name| clean(headers.get(*name)?.to_str().ok()?))
+/// The headers that may tell something, mostly few or none, so that looking through them is faster than asking for each.
+struct Told<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Told<'a> {
+    fn by(headers: &'a HeaderMap) -> Self {
+        let telling = headers.iter().filter(|(name, _)| is_ours(name) || name.as_str().starts_with(CLAUDE_CODE));
+        Self(telling.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect())
+    }
+
+    fn all(&self, wanted: &str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(name, _)| *name == wanted).map(|(_, value)| *value)
+    }
+
+    /// Of the first of these names that says something, the first value.
+    fn first_of(&self, names: &[&str]) -> Option<String> {
+        names.iter().find_map(|name| clean(self.all(name).next()?))
+    }
 }
 
 /// A tag's name in lower case, if it has one, and its value or the whole of it.
 type Tag = (Option<String>, String);
 
-fn tags(headers: &HeaderMap) -> Vec<Tag> {
-    let lists = TAGS.iter().flat_map(|name| headers.get_all(*name)).filter_map(|value| value.to_str().ok());
-    let listed = lists.flat_map(|list| list.split(',')).filter_map(tag);
-    let properties = headers.iter().filter_map(|(name, value)| {
-        let name = name.as_str().strip_prefix(PROPERTY)?;
-        Some((Some(name.to_owned()), clean(value.to_str().ok()?)?))
+fn tags(told: &Told<'_>) -> Vec<Tag> {
+    let listed = TAGS.iter().flat_map(|name| told.all(name)).flat_map(|list| list.split(',')).filter_map(tag);
+    let properties = told.0.iter().filter_map(|(name, value)| {
+        let name = name.strip_prefix(PROPERTY)?;
+        Some((Some(name.to_owned()), clean(value)?))
     });
     listed.chain(properties).collect()
 }

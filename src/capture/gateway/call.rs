@@ -78,6 +78,7 @@ impl Call {
         notes: RequestNotes,
         client: ClientEnd,
     ) -> Self {
+        let session_id = session_of(&origin.context, &notes);
         let start = CallStart {
             call_id: uuid::Uuid::now_v7().to_string(),
             user_id: caller.user_id.clone(),
@@ -86,7 +87,7 @@ impl Call {
             source: origin.source,
             provider: PROVIDER.into(),
             model_requested: requested_model(&notes),
-            context: origin.context,
+            context: CallContext { session_id, ..origin.context },
         };
         Self {
             keepers,
@@ -109,19 +110,19 @@ impl Call {
         &self.start.call_id
     }
 
-    /// The session that it belongs to, as far as its request has told.
-    pub fn session_id(&self) -> Option<String> {
-        session_of(&self.start.context, &self.notes)
+    /// The session that it belongs to, if the beginning of its request has told.
+    pub fn session_id(&self) -> Option<&str> {
+        self.start.context.session_id.as_deref()
+    }
+
+    /// What the beginning of its request has told.
+    pub fn begun(&self) -> &CallStart {
+        &self.start
     }
 
     /// Writes down that the call is about to be sent. Waits two milliseconds at most.
     pub async fn note_start(&self) {
-        self.keepers.recorder.start(self.start_now()).await;
-    }
-
-    /// What is known of the call before its answer.
-    pub fn start_now(&self) -> CallStart {
-        CallStart { model_requested: requested_model(&self.notes), context: self.context(), ..self.start.clone() }
+        self.keepers.recorder.start(&self.start).await;
     }
 
     /// A budget or the breaker refused the call, or it broke off while that was being decided: the provider was not asked, so
@@ -261,12 +262,14 @@ impl Drop for Call {
 
 /// The session that the headers name, or else the request, as far as it has come.
 pub fn session_of(context: &CallContext, notes: &RequestNotes) -> Option<String> {
-    context.session_id.clone().or_else(|| attribution::session_of(&notes.fields().user_id?))
+    let of_request = || notes.with_fields(|fields| attribution::session_of(fields.user_id.as_deref()?));
+    context.session_id.clone().or_else(of_request)
 }
 
 /// The model that the request names, as far as it has come.
 pub fn requested_model(notes: &RequestNotes) -> String {
-    notes.fields().model.as_deref().and_then(clean).unwrap_or_else(|| "unknown".into())
+    let model = notes.with_fields(|fields| fields.model.as_deref().and_then(clean));
+    model.unwrap_or_else(|| "unknown".into())
 }
 
 fn usage_json(reading: &MessageReading) -> Option<String> {

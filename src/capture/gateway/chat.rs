@@ -48,6 +48,6 @@ impl Gateway {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(API_VERSION, HeaderValue::from_static("2023-06-01"));
         let credential = credential::complete(&mut headers, self.shared.options.provider_key.as_ref())?;
-        Ok(Admitted { endpoint, caller, credential, now_ms, base: String::new(), headers })
+        Ok(Admitted { endpoint, caller, credential, now_ms, headers })
     }
 }

@@ -23,14 +23,15 @@ const OF_ONE_CONNECTION: [HeaderName; 6] = [
 /// Headers that decide who is asking: two of one, or a look-alike, are refused.
 const CREDENTIALS: [HeaderName; 3] = [header::AUTHORIZATION, API_KEY, KEY];
 
-/// The headers to send to the provider. `Host` is left to the client, so that it names the provider.
-pub fn to_upstream(sent: HeaderMap) -> HeaderMap {
+/// The headers to send to the provider, whose own name is `host`.
+pub fn to_upstream(sent: HeaderMap, host: HeaderValue) -> HeaderMap {
     let mut headers = pass(sent, |name| {
         // An interim answer was given here, if one was asked for. Cookies are the dashboard's.
         *name != header::HOST && *name != header::EXPECT && *name != header::COOKIE && !attribution::is_ours(name)
     });
     // Only plain bytes can be read while they pass.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(header::HOST, host);
     headers
 }
 
@@ -120,7 +121,7 @@ mod tests {
             ("traceparent", "00-1"),
             ("content-length", "3"),
         ]);
-        let passed = to_upstream(sent);
+        let passed = to_upstream(sent, HeaderValue::from_static("provider.example"));
         assert_eq!(
             names(&passed),
             [
@@ -128,11 +129,13 @@ mod tests {
                 "anthropic-beta",
                 "anthropic-new-thing",
                 "content-length",
+                "host",
                 "traceparent",
                 "x-stainless-lang"
             ]
         );
         assert_eq!(passed["accept-encoding"], "identity");
+        assert_eq!(passed["host"], "provider.example");
     }
 
     #[test]
@@ -164,10 +167,10 @@ mod tests {
             ("proxy-a", "2"),
             ("traceparent", "00-1"),
         ]);
-        let passed = to_upstream(sent);
+        let passed = to_upstream(sent, HeaderValue::from_static("provider.example"));
         assert_eq!(passed.get_all("anthropic-beta").iter().collect::<Vec<_>>(), ["a", "b"]);
         let order: Vec<_> = passed.keys().map(HeaderName::as_str).collect();
-        assert_eq!(order, ["anthropic-beta", "x-stainless-lang", "traceparent", "accept-encoding"]);
+        assert_eq!(order, ["anthropic-beta", "x-stainless-lang", "traceparent", "accept-encoding", "host"]);
     }
 
     #[test]

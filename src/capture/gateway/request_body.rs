@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Sleep, sleep};
 
 /// What has been learnt of a request while its body passes; shared with the call that it belongs to.
 #[derive(Clone, Debug, Default)]
@@ -44,8 +44,8 @@ pub struct RequestBody {
     is_readable: bool,
     notes: RequestNotes,
     pause: Duration,
-    alarm: Pin<Box<Sleep>>,
-    is_waiting: bool,
+    /// Set while the client is silent.
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -58,8 +58,9 @@ pub struct RequestLimits {
 }
 
 impl RequestNotes {
-    pub fn fields(&self) -> RequestFields {
-        self.lock().scan.fields().clone()
+    /// What `read` makes of the fields that have come so far.
+    pub fn with_fields<T>(&self, read: impl FnOnce(&RequestFields) -> T) -> T {
+        read(self.lock().scan.fields())
     }
 
     pub fn bytes(&self) -> u64 {
@@ -92,8 +93,7 @@ impl RequestBody {
             is_readable: limits.is_readable,
             notes: RequestNotes::default(),
             pause: limits.pause,
-            alarm: Box::pin(sleep_until(Instant::now() + limits.pause)),
-            is_waiting: false,
+            alarm: None,
         }
     }
 
@@ -139,7 +139,7 @@ impl RequestBody {
             ready!(self.poll_pause(cx));
             return Poll::Ready(Some(Err(self.fail(GatewayError::RequestTimeout))));
         };
-        self.is_waiting = false;
+        self.alarm = None;
         Poll::Ready(match next {
             Some(Ok(frame)) => match frame.data_ref().map_or(Ok(()), |data| self.take_in(data)) {
                 Ok(()) => Some(Ok(frame)),
@@ -188,11 +188,8 @@ impl RequestBody {
 
     /// A client that says nothing for too long is cut off. Time in which the provider takes nothing does not count.
     fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !std::mem::replace(&mut self.is_waiting, true) {
-            let until = Instant::now() + self.pause;
-            self.alarm.as_mut().reset(until);
-        }
-        self.alarm.as_mut().poll(cx)
+        let pause = self.pause;
+        self.alarm.get_or_insert_with(|| Box::pin(sleep(pause))).as_mut().poll(cx)
     }
 }
 

@@ -1,27 +1,18 @@
 //! The provider: its address, which comes from the configuration alone, and the connections to it.
 
-use super::request_body::RequestBody;
-use axum::http::{Uri, uri};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+pub mod connections;
+
+use axum::http::{HeaderValue, Uri, uri};
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
-
-/// Anthropic closes idle connections after about a minute; ours go before, so that no request meets a closing one.
-const IDLE_CONNECTION_FOR: Duration = Duration::from_secs(30);
-
-pub type UpstreamConnector = HttpsConnector<HttpConnector>;
-pub type UpstreamClient = Client<UpstreamConnector, RequestBody>;
 
 /// Where the provider is: `https`, or `http` on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamUrl {
-    scheme: uri::Scheme,
-    authority: uri::Authority,
+    /// Scheme and authority, with an empty path.
+    server: Uri,
+    /// As a request names it: without a port that goes without saying.
+    host: HeaderValue,
     /// Without a slash at its end; mostly empty.
     base_path: String,
 }
@@ -58,46 +49,41 @@ impl UpstreamUrl {
             return Err(UpstreamUrlError::HasQuery);
         }
         let base_path = path.map(|path| path.path().trim_end_matches('/').to_owned()).unwrap_or_default();
-        Ok(Self { scheme, authority, base_path })
+        let host = host_of(&scheme, &authority).ok_or(UpstreamUrlError::NotAnAddress)?;
+        let server = Uri::builder().scheme(scheme).authority(authority).path_and_query("/").build();
+        Ok(Self { server: server.map_err(|_| UpstreamUrlError::NotAnAddress)?, host, base_path })
     }
 
-    /// The provider's address for what a client asked of us. Only path and query are the client's.
-    pub fn address_of(&self, asked: &Uri) -> Option<Uri> {
-        let path_and_query = asked.path_and_query().map_or("/", uri::PathAndQuery::as_str);
-        Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(self.authority.clone())
-            .path_and_query(format!("{}{path_and_query}", self.base_path))
-            .build()
-            .ok()
+    /// Where the provider is, without a path.
+    pub fn server(&self) -> Uri {
+        self.server.clone()
+    }
+
+    /// The provider's `Host`.
+    pub fn host(&self) -> HeaderValue {
+        self.host.clone()
+    }
+
+    /// The provider's path for what a client asked of us, with the query. Only these two are the client's.
+    pub fn path_of(&self, asked: &Uri) -> Option<Uri> {
+        let path = asked.path_and_query().cloned().unwrap_or_else(|| uri::PathAndQuery::from_static("/"));
+        let path = if self.base_path.is_empty() { path } else { format!("{}{path}", self.base_path).parse().ok()? };
+        Some(Uri::from(path))
     }
 }
 
 impl fmt::Display for UpstreamUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}{}", self.scheme, self.authority, self.base_path)
+        let server = self.server.to_string();
+        write!(f, "{}{}", server.trim_end_matches('/'), self.base_path)
     }
 }
 
-/// Opens connections: HTTP/1.1 alone. One call, one connection, so that hanging up on one call is felt at once and by no
-/// other.
-pub fn connector(connect_timeout: Duration) -> Result<UpstreamConnector, rustls::Error> {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(connect_timeout));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = HttpsConnectorBuilder::new().with_provider_and_webpki_roots(provider)?;
-    Ok(builder.https_or_http().enable_http1().wrap_connector(tcp))
-}
-
-/// A client that asks once: it follows no redirect and repeats no request. (On a connection that turns out to be closed
-/// before the first byte of a request, the request goes out on another one: the provider has not seen it.)
-pub fn client(connector: UpstreamConnector) -> UpstreamClient {
-    Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE_CONNECTION_FOR)
-        .build(connector)
+fn host_of(scheme: &uri::Scheme, authority: &uri::Authority) -> Option<HeaderValue> {
+    let usual = if *scheme == uri::Scheme::HTTPS { 443 } else { 80 };
+    let is_usual = authority.port_u16().is_none_or(|port| port == usual);
+    let host = if is_usual { authority.host() } else { authority.as_str() };
+    HeaderValue::from_str(host).ok()
 }
 
 /// Whether a host is this machine, so that what goes there needs no encryption.
@@ -133,9 +119,26 @@ mod tests {
 
     #[test]
     fn the_client_chooses_path_and_query_alone() {
-        let upstream = UpstreamUrl::parse("https://proxy.example/base/").unwrap();
-        let address = |asked: &str| upstream.address_of(&asked.parse().unwrap()).unwrap().to_string();
-        assert_eq!(address("/v1/messages?beta=true"), "https://proxy.example/base/v1/messages?beta=true");
-        assert_eq!(address("http://evil.example/v1/models"), "https://proxy.example/base/v1/models");
+        let path = |base: &str, asked: &str| {
+            let upstream = UpstreamUrl::parse(base).unwrap();
+            upstream.path_of(&asked.parse().unwrap()).unwrap().to_string()
+        };
+        let base = "https://proxy.example/base/";
+        assert_eq!(path(base, "/v1/messages?beta=true"), "/base/v1/messages?beta=true");
+        assert_eq!(path(base, "http://evil.example/v1/models"), "/base/v1/models");
+        assert_eq!(path("https://proxy.example", "http://evil.example/v1/models?a=b"), "/v1/models?a=b");
+    }
+
+    #[test]
+    fn the_host_has_a_port_where_it_is_not_the_usual_one() {
+        for (url, host) in [
+            ("https://api.anthropic.com", "api.anthropic.com"),
+            ("https://proxy.example:443/a", "proxy.example"),
+            ("https://proxy.example:8443", "proxy.example:8443"),
+            ("http://127.0.0.1:80", "127.0.0.1"),
+            ("http://[::1]:9", "[::1]:9"),
+        ] {
+            assert_eq!(UpstreamUrl::parse(url).unwrap().host(), host, "{url}");
+        }
     }
 }

@@ -31,12 +31,12 @@ pub fn parse_usage(usage: &Value) -> Result<ParsedUsage, FieldError> {
 /// Brings the usage of `message_delta` into that of `message_start`: its counts are cumulative, so every field that is not
 /// null takes the place of the earlier one, and the rest (TTL split, tier, geo) stays. Never adds.
 pub fn merge_delta(usage: &mut Value, delta: Value) {
-    let Value::Object(delta) = delta else { return };
-    if !usage.is_object() {
-        *usage = Value::Object(serde_json::Map::new());
+    let Value::Object(mut delta) = delta else { return };
+    delta.retain(|_, value| !value.is_null());
+    match usage {
+        Value::Object(usage) => usage.extend(delta),
+        _ => *usage = Value::Object(delta),
     }
-    let Some(usage) = usage.as_object_mut() else { return };
-    usage.extend(delta.into_iter().filter(|(_, value)| !value.is_null()));
 }
 
 /// A refusal before any output is reported with token counts and not charged; one in mid-stream is.

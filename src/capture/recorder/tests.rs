@@ -104,7 +104,7 @@ async fn kill(recorder: Recorder) {
 async fn a_call_is_priced_and_in_the_ledger_under_its_own_id() {
     let folder = tempfile::tempdir().unwrap();
     let recorder = recorder_in(folder.path()).await;
-    recorder.start(call_start("call-1")).await;
+    recorder.start(&call_start("call-1")).await;
     recorder.usage("call-1", &record_of("call-1", 1_000, 1));
     recorder.end("call-1", record_of("call-1", 1_000, 500));
     recorder.drained().await;
@@ -133,8 +133,8 @@ async fn calls_under_way_of_somebody_erased_leave_no_trace() {
     let of_ann = |call_id: &str| CallStart { user_id: ann.user_id.clone(), ..call_start(call_id) };
 
     let recorder = recorder_in(folder.path()).await;
-    recorder.start(of_ann("ends")).await;
-    recorder.start(of_ann("is cut off")).await;
+    recorder.start(&of_ann("ends")).await;
+    recorder.start(&of_ann("is cut off")).await;
     ledger.erase_account(&ann.user_id, &Actor::command_line(), NOW_MS).await.unwrap().unwrap();
     recorder.end("ends", UsageRecord { user_id: ann.user_id.clone(), ..record_of("ends", 1_000, 500) });
     recorder.drained().await;
@@ -268,7 +268,7 @@ async fn a_ledger_that_is_stuck_holds_up_no_call_and_gets_all_of_them_later() {
     let began = Instant::now();
     for index in 0..50 {
         let id = format!("call-{index}");
-        recorder.start(call_start(&id)).await;
+        recorder.start(&call_start(&id)).await;
         recorder.end(&id, record_of(&id, 10, 20));
     }
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
