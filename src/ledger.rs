@@ -2,6 +2,7 @@
 //!
 //! `apply` is the one door for usage events (events and rollups in one transaction), `usage` answers questions from
 //! rollups alone, `event` pages through single events, `budget`, `key`, `setting` and `import_file` keep small tables,
+//! `caller` tells whose key it is that a client shows,
 //! `alert` keeps what was seen and `evidence` is what the watch asks for, `pause` keeps sessions that spent too fast,
 //! `account`, `session` and `invite` say who may use the dashboard (`password` and `token` keep their secrets as hashes), `audit` says
 //! who changed what, in the transaction of each such change, `price` notes which prices are in force,
@@ -17,6 +18,7 @@ mod apply;
 mod audit;
 pub mod backup;
 mod budget;
+mod caller;
 mod channel;
 mod db;
 mod delivery;
@@ -51,6 +53,7 @@ mod whose;
 pub use alert::{AlertAbout, AlertFilter, AlertPage};
 pub use apply::{Applied, ApplyOutcome};
 pub use audit::{AuditFilter, AuditLimits, AuditPage};
+pub use caller::{Known, Reliability};
 pub use db::{LedgerLock, sqlite_path};
 pub use delivery::{DueDelivery, Outcome};
 pub use doctor::RollupCheck;
@@ -77,7 +80,7 @@ pub struct Ledger {
     /// The zone in which day rollups are cut. Questions in this zone are answered from days, others from quarters.
     day_zone: Arc<RwLock<Zone>>,
     versions: live::Versions,
-    key_cache: key::KeyCache,
+    callers: caller::KnownCallers,
     /// Grows with every change of a budget in this process.
     budget_version: Arc<AtomicU64>,
     /// Grows with every pause of a session that begins or ends in this process.
@@ -182,7 +185,7 @@ impl Ledger {
             db,
             day_zone: Arc::new(RwLock::new(*day_zone)),
             versions: live::Versions::default(),
-            key_cache: key::KeyCache::default(),
+            callers: caller::KnownCallers::default(),
             budget_version: Arc::default(),
             pause_version: Arc::default(),
             hashing: password::Hashing::default(),

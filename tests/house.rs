@@ -115,7 +115,7 @@ fn whatever_somebody_changes_is_written_into_the_audit_log() {
         ("evidence.rs", 1),
         ("import_file.rs", 1),
         // When a key and a session were last used.
-        ("key.rs", 1),
+        ("caller.rs", 1),
         ("session.rs", 1),
         // Logins through a provider on their way, which are nobody yet.
         ("oidc.rs", 3),

@@ -8,6 +8,7 @@
 //! - Headers pass, but for a list of those that do not (`headers`). Answers of calls carry one of ours.
 //! - One request of a client is one request to the provider: no retry, no redirect (`upstream`).
 //! - Reading is done in passing (`provider::request_scan`, `meter`, `coding`), and if it fails the bytes go on.
+//! - Who calls is asked beside the calls, and no call waits for a ledger that does not answer (`callers`, `question`).
 //! - Where a budget blocks, a call passes if it still fits (`allowance`, `refusal`); calls of a session that spent too fast
 //!   wait until somebody resumes it (`breaker`); nothing else is ever held back.
 //! - A call is recorded once, however it ends (`call`). Prompts, answers and provider keys are not recorded at all.
@@ -18,6 +19,7 @@ mod attribution;
 mod batch;
 mod breaker;
 mod call;
+mod callers;
 mod chat;
 mod client_end;
 mod coding;
@@ -26,6 +28,7 @@ mod endpoint;
 mod error;
 mod headers;
 mod meter;
+mod question;
 mod refusal;
 mod request_body;
 mod upstream;
@@ -40,10 +43,9 @@ pub use upstream::{UpstreamUrl, UpstreamUrlError, is_this_machine};
 
 use crate::capture::provider::request_scan::RequestFields;
 use crate::capture::recorder::{CallStart, Recorder};
-use crate::domain::api_key::{KeyScope, KeyText};
 use crate::domain::budget::CallScope;
 use crate::domain::usage::{CallContext, Source, UserId};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::Ledger;
 use allowance::Allowance;
 use answer_body::{AnswerBody, Reader, Silence};
 use axum::body::Body;
@@ -53,6 +55,7 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, request, response
 use batch::ResultsReader;
 use breaker::{Breaker, Verdict};
 use call::{Call, Ending, Keepers, Origin, requested_model, session_of};
+use callers::Callers;
 use coding::Coding;
 use credential::Credential;
 use endpoint::{Endpoint, Unknown, Watch};
@@ -102,7 +105,7 @@ pub struct GatewayLimits {
 
 struct Shared {
     options: GatewayOptions,
-    ledger: Ledger,
+    callers: Callers,
     keepers: Keepers,
 }
 
@@ -143,14 +146,17 @@ impl Default for GatewayLimits {
 }
 
 impl Gateway {
+    /// What it asks the ledger beside the calls, it asks on the runtime at hand.
+    ///
     /// # Errors
     /// The cryptography of this build cannot do TLS.
     pub fn new(options: GatewayOptions, ledger: Ledger, recorder: Recorder) -> Result<Self, rustls::Error> {
         let connections = Connections::new(options.upstream.server(), options.limits.connect)?;
         let allowance = Allowance::new(ledger.clone(), recorder.clone());
         let breaker = Breaker::new(options.breaker.clone(), ledger.clone());
+        let callers = Callers::new(ledger);
         let keepers = Keepers { recorder, allowance, breaker };
-        Ok(Self { connections, shared: Arc::new(Shared { options, ledger, keepers }) })
+        Ok(Self { connections, shared: Arc::new(Shared { options, callers, keepers }) })
     }
 
     /// The same gateway with other connections to the provider. They live on the runtime that opens them.
@@ -193,7 +199,8 @@ impl Gateway {
             return Err(GatewayError::AmbiguousCredential(problem));
         }
         let mut headers = std::mem::take(&mut parts.headers);
-        let caller = self.caller(credential::take_our_key(&mut headers), local_user, now_ms).await?;
+        let shown_key = credential::take_our_key(&mut headers);
+        let caller = self.shared.callers.find(shown_key, local_user, now_ms).await?;
         let credential = match credential::complete(&mut headers, self.shared.options.provider_key.as_ref()) {
             // Asking whether anybody is there needs no key.
             Err(_) if parts.uri.path() == "/api/hello" => Credential::OfClient,
@@ -203,28 +210,6 @@ impl Gateway {
             return Err(GatewayError::TooLarge);
         }
         Ok(Admitted { endpoint, caller, credential, now_ms, headers })
-    }
-
-    async fn caller(
-        &self,
-        key: Option<String>,
-        local_user: Option<UserId>,
-        now_ms: i64,
-    ) -> Result<Caller, GatewayError> {
-        let ledger = &self.shared.ledger;
-        let Some(key) = key else {
-            let user_id = local_user.ok_or(GatewayError::KeyMissing)?;
-            let needs_key =
-                ledger.has_keys(now_ms).await.map_err(no_keys)? || ledger.needs_login(now_ms).await.map_err(no_keys)?;
-            return if needs_key { Err(GatewayError::KeyMissing) } else { Ok(Caller { user_id, api_key_id: None }) };
-        };
-        // Anything without a key's shape and checksum is refused before the database is asked.
-        let text = KeyText::parse(&key).ok_or(GatewayError::KeyUnknown)?;
-        let key = ledger.authenticate(&text, now_ms).await.map_err(no_keys)?.ok_or(GatewayError::KeyUnknown)?;
-        if !key.allows(KeyScope::Proxy) {
-            return Err(GatewayError::KeyWithoutScope);
-        }
-        Ok(Caller { user_id: key.user_id, api_key_id: Some(key.id) })
     }
 
     /// A call of the Messages API: whatever happens from here on is recorded.
@@ -278,7 +263,7 @@ impl Gateway {
         now_ms: i64,
     ) -> Result<(), NotStarted> {
         let Keepers { allowance, breaker, .. } = &self.shared.keepers;
-        let may_be_paused = match breaker.judge(&scope.user_id, call.session_id()).await {
+        let may_be_paused = match breaker.judge(&scope.user_id, call.session_id(), now_ms).await {
             Verdict::Passes => false,
             Verdict::NotYetKnown => true,
             Verdict::Paused(refusal) => return Err(NotStarted::Refused(refusal)),
@@ -421,12 +406,6 @@ impl std::fmt::Display for Chain<'_> {
         }
         Ok(())
     }
-}
-
-/// A key that cannot be looked up is not let through.
-fn no_keys(error: LedgerError) -> GatewayError {
-    tracing::warn!(%error, "keys cannot be looked up");
-    GatewayError::KeysUnavailable
 }
 
 /// Where the client reaches us.

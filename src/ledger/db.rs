@@ -32,6 +32,8 @@ pub(super) enum Db {
         /// One connection: SQLite takes one writer at a time, and waiting in our queue is fairer than in its lock.
         writer: SqlitePool,
         reader: SqlitePool,
+        /// One connection, for questions that calls wait for: no report is before them.
+        call_reader: SqlitePool,
     },
     Postgres(PgPool),
 }
@@ -58,6 +60,16 @@ macro_rules! with_reader {
     };
 }
 
+/// As `with_reader!`, for questions that calls wait for.
+macro_rules! with_call_reader {
+    ($db:expr, |$pool:ident| $body:expr) => {
+        match $db {
+            $crate::ledger::db::Db::Sqlite { call_reader: $pool, .. } => $body,
+            $crate::ledger::db::Db::Postgres($pool) => $body,
+        }
+    };
+}
+
 /// Runs the body with the transaction's connection: `with_tx!(tx, |connection| …)`.
 macro_rules! with_tx {
     ($tx:expr, |$connection:ident| $body:expr) => {
@@ -74,7 +86,7 @@ macro_rules! with_tx {
     };
 }
 
-pub(super) use {with_reader, with_tx};
+pub(super) use {with_call_reader, with_reader, with_tx};
 
 impl Db {
     pub(super) async fn open(url: &str) -> Result<Self, LedgerError> {
@@ -118,7 +130,8 @@ impl Db {
 
     pub(super) async fn close(&self) {
         match self {
-            Self::Sqlite { writer, reader, .. } => {
+            Self::Sqlite { writer, reader, call_reader, .. } => {
+                call_reader.close().await;
                 reader.close().await;
                 writer.close().await;
             }
@@ -224,13 +237,10 @@ async fn open_sqlite(path: &Path) -> Result<Db, LedgerError> {
         return Err(LedgerError::OldSqlite { found, needed: NEEDED_SQLITE });
     }
     keep_private(path)?;
-    let reader = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .connect_with(options.read_only(true))
-        .await?;
-    Ok(Db::Sqlite { path: path.to_owned(), writer, reader })
+    let readers = |count| SqlitePoolOptions::new().max_connections(count).idle_timeout(None).max_lifetime(None);
+    let reader = readers(READERS).connect_with(options.clone().read_only(true)).await?;
+    let call_reader = readers(1).connect_lazy_with(options.read_only(true));
+    Ok(Db::Sqlite { path: path.to_owned(), writer, reader, call_reader })
 }
 
 async fn open_postgres(url: &str) -> Result<Db, LedgerError> {

@@ -15,5 +15,7 @@ mod fake_provider;
 mod faults;
 mod gateway_server;
 mod ledger_faults;
+mod ledger_silence;
+mod postgres_proxy;
 mod recording;
 mod transparency;

@@ -6,6 +6,7 @@
 //! for certain. A call is so counted twice for a moment, but never less than once.
 
 use super::credential::Caller;
+use super::question::{FIRST_WAITS, LEDGER_WAITS, Question};
 use super::refusal::Refusal;
 use crate::capture::provider::request_scan::RequestFields;
 use crate::capture::recorder::Recorder;
@@ -23,8 +24,8 @@ use std::time::{Duration, Instant};
 
 /// How long an answer of the ledger is believed: spend from elsewhere, and budgets set by another process, count after it.
 const BELIEVED_FOR: Duration = Duration::from_secs(1);
-/// How long a call waits for the ledger. Then what is known decides.
-const LEDGER_WAITS: Duration = Duration::from_secs(1);
+/// At that age an answer is asked for anew beside the calls, so that few of them ever wait for it.
+const RENEWED_AFTER: Duration = Duration::from_millis(500);
 /// How long the first question waits for the calls that an earlier process left in the spool.
 const SPOOL_WAITS: Duration = Duration::from_secs(2);
 /// A token is taken to have three bytes of the request: few have less, and keys and quotes of JSON count too.
@@ -32,14 +33,15 @@ const BYTES_PER_TOKEN: u64 = 3;
 
 /// The allowances of one gateway. Cheap to clone.
 #[derive(Clone)]
-pub struct Allowance(Arc<Shared>);
+pub struct Allowance {
+    shared: Arc<Shared>,
+    question: Question,
+}
 
 struct Shared {
     ledger: Ledger,
     recorder: Recorder,
     book: Mutex<Book>,
-    /// One question to the ledger at a time.
-    asking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -50,6 +52,8 @@ struct Book {
     asked: Option<(Instant, u64)>,
     /// Grows with every question to the ledger.
     questions: u64,
+    /// The last one that was answered.
+    answered: u64,
 }
 
 /// A budget that blocks, and what the ledger said of it.
@@ -81,34 +85,41 @@ enum CallState {
 
 impl Allowance {
     pub fn new(ledger: Ledger, recorder: Recorder) -> Self {
-        let shared =
-            Arc::new(Shared { ledger, recorder, book: Mutex::default(), asking: tokio::sync::Mutex::default() });
+        let shared = Arc::new(Shared { ledger, recorder, book: Mutex::default() });
         let noted = Arc::downgrade(&shared);
         shared.recorder.tell_recorded(move |call_ids| {
             if let Some(shared) = noted.upgrade() {
                 shared.lock().note_recorded(call_ids);
             }
         });
-        Self(shared)
+        let asking = shared.clone();
+        let question = Question::about("what budgets have spent", move |now_ms| {
+            let shared = asking.clone();
+            async move { shared.ask(now_ms).await }
+        });
+        Self { shared, question }
     }
 
     /// Whether any budget may block this call, so that it has to be asked for. Costs nothing worth naming while none does.
     pub async fn may_block(&self, call: &CallScope, now_ms: i64) -> bool {
-        let (is_believed, is_any, was_asked) = {
-            let book = self.0.lock();
-            (book.is_believed(self.0.ledger.budget_version()), !book.budgets.is_empty(), book.asked)
+        let Self { shared, question } = self;
+        let age = || shared.lock().age(shared.ledger.budget_version());
+        let (has_asked, is_any) = {
+            let book = shared.lock();
+            (book.asked.is_some(), !book.budgets.is_empty())
         };
-        if !is_believed {
-            let is_same = was_asked.is_some_and(|(_, version)| version == self.0.ledger.budget_version());
-            if is_same && !is_any {
-                // Nothing blocked a second ago: whether another process has set something is found out beside the call.
-                let shared = self.0.clone();
-                tokio::spawn(async move { shared.ask_if_old(now_ms).await });
-            } else {
-                tokio::time::timeout(LEDGER_WAITS, self.0.ask_if_old(now_ms)).await.ok();
+        match age() {
+            Some(age) if age < RENEWED_AFTER => {}
+            // What still holds is renewed beside the call. Where nothing blocked a second ago, that is soon enough to find out
+            // whether another process has set something.
+            Some(age) if age < BELIEVED_FOR || !is_any => question.ask(now_ms),
+            _ => {
+                let is_believed = || age().is_some_and(|age| age < BELIEVED_FOR);
+                let waits = if has_asked { LEDGER_WAITS } else { FIRST_WAITS };
+                question.wait_until(is_believed, waits, now_ms).await;
             }
         }
-        self.0.lock().budgets.iter().any(|watched| watched.budget.counts_calls_of(call))
+        shared.lock().budgets.iter().any(|watched| watched.budget.counts_calls_of(call))
     }
 
     /// Holds a call for which nothing is reserved yet, so that its end is noticed whenever it comes.
@@ -120,35 +131,33 @@ impl Allowance {
             amount: NanoUsd::ZERO,
             state: CallState::UnderWay,
         };
-        self.0.lock().calls.insert(call_id.to_owned(), call);
+        self.shared.lock().calls.insert(call_id.to_owned(), call);
     }
 
     pub fn holds(&self, call_id: &str) -> bool {
-        self.0.lock().calls.contains_key(call_id)
+        self.shared.lock().calls.contains_key(call_id)
     }
 
-    /// Reserves what a held call may cost at most, or says which budget has no room for it. It is never refused on an old
-    /// answer of the ledger: before that, the ledger is asked anew.
+    /// Reserves what a held call may cost at most, or says which budget has no room for it. Before it is refused on an old
+    /// answer, the ledger is asked anew; if that does not answer, what is known decides.
     pub async fn reserve(&self, call_id: &str, fields: &RequestFields, bytes: u64, now_ms: i64) -> Result<(), Refusal> {
         let requested = fields.model.as_deref().unwrap_or_default();
-        let most = most_it_costs(self.0.recorder.prices(), requested, fields.max_tokens, bytes, now_ms);
+        let most = most_it_costs(self.shared.recorder.prices(), requested, fields.max_tokens, bytes, now_ms);
         let model = ModelName::of(requested);
-        let questions = match self.0.lock().try_reserve(call_id, &model, most, now_ms) {
+        let questions = match self.shared.lock().try_reserve(call_id, &model, most, now_ms) {
             Ok(()) => return Ok(()),
             Err((_, questions)) => questions,
         };
-        let asking = self.0.ask_after(questions, now_ms);
-        if !matches!(tokio::time::timeout(LEDGER_WAITS, asking).await, Ok(Ok(()))) {
-            tracing::warn!("the ledger cannot say what budgets have spent; what is known decides");
-        }
-        self.0.lock().try_reserve(call_id, &model, most, now_ms).map_err(|(refusal, _)| *refusal)
+        let is_asked_anew = || self.shared.lock().answered > questions;
+        self.question.wait_until(is_asked_anew, LEDGER_WAITS, now_ms).await;
+        self.shared.lock().try_reserve(call_id, &model, most, now_ms).map_err(|(refusal, _)| *refusal)
     }
 
     /// The call has ended, and this is what it did cost. Before it is handed to the recorder.
     pub fn settle(&self, call_id: &str, records: &[UsageRecord]) {
-        let mut book = self.0.lock();
+        let mut book = self.shared.lock();
         let Some(call) = book.calls.get_mut(call_id) else { return };
-        let cost = cost_of(self.0.recorder.prices(), records);
+        let cost = cost_of(self.shared.recorder.prices(), records);
         if cost == NanoUsd::ZERO {
             book.calls.remove(call_id);
             return;
@@ -162,7 +171,7 @@ impl Allowance {
 
     /// The call is not sent, or not asked for any more.
     pub fn release(&self, call_id: &str) {
-        self.0.lock().calls.remove(call_id);
+        self.shared.lock().calls.remove(call_id);
     }
 }
 
@@ -171,38 +180,27 @@ impl Shared {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn ask_if_old(&self, now_ms: i64) {
-        let _asking = self.asking.lock().await;
-        if self.lock().is_believed(self.ledger.budget_version()) {
-            return;
-        }
-        if let Err(error) = self.ask(now_ms).await {
-            tracing::warn!(%error, "budgets cannot be read; what is known of them holds");
-        }
-    }
-
-    /// Makes sure that the ledger was asked after that many questions.
-    async fn ask_after(&self, questions: u64, now_ms: i64) -> Result<(), LedgerError> {
-        let _asking = self.asking.lock().await;
-        if self.lock().questions > questions {
-            return Ok(());
-        }
-        self.ask(now_ms).await
-    }
-
     async fn ask(&self, now_ms: i64) -> Result<(), LedgerError> {
-        let version = self.ledger.budget_version();
-        let budgets = self.ledger.blocking_budgets().await?;
         let is_first = self.lock().asked.is_none();
-        if is_first && !budgets.is_empty() {
-            // What an earlier process had not handed over counts too.
+        let mut asked = self.learn(now_ms).await?;
+        if is_first && !self.lock().budgets.is_empty() {
+            // What an earlier process had not handed over counts too. Meanwhile calls are refused by what the ledger has.
             tokio::time::timeout(SPOOL_WAITS, self.recorder.drained()).await.ok();
+            asked = self.learn(now_ms).await?;
         }
+        self.lock().asked = Some(asked);
+        Ok(())
+    }
+
+    /// Takes in what the ledger has. Says when it was asked, and for which version of its budgets.
+    async fn learn(&self, now_ms: i64) -> Result<(Instant, u64), LedgerError> {
+        let asked = (Instant::now(), self.ledger.budget_version());
         let question = {
             let mut book = self.lock();
             book.questions += 1;
             book.questions
         };
+        let budgets = self.ledger.blocking_budgets().await?;
         let mut watched = Vec::with_capacity(budgets.len());
         for budget in budgets {
             let interval = budget.interval_at(now_ms);
@@ -210,17 +208,18 @@ impl Shared {
             watched.push(Watched { model: budget.model_filter(), budget, interval, spent });
         }
         let mut book = self.lock();
-        book.asked = Some((Instant::now(), version));
+        book.answered = question;
         book.calls.retain(|_, call| !call.is_known_to(question));
         book.budgets = watched;
         book.forget_past_calls();
-        Ok(())
+        Ok(asked)
     }
 }
 
 impl Book {
-    fn is_believed(&self, version: u64) -> bool {
-        self.asked.is_some_and(|(at, known)| known == version && at.elapsed() < BELIEVED_FOR)
+    /// Of what is known; none if it is not of that version.
+    fn age(&self, version: u64) -> Option<Duration> {
+        self.asked.filter(|(_, known)| *known == version).map(|(at, _)| at.elapsed())
     }
 
     /// On refusal also how many questions the ledger had been asked by then.

@@ -8,12 +8,13 @@
 mod window;
 
 use super::allowance::cost_of;
+use super::question::{LEDGER_WAITS, Question};
 use super::refusal::Refusal;
 use crate::domain::money::NanoUsd;
 use crate::domain::pause::SessionPause;
 use crate::domain::price::PriceBook;
 use crate::domain::usage::{Scope, UsageRecord, UserId};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LedgerError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,8 +23,8 @@ use window::Windows;
 
 /// How long an answer of the ledger is believed: others pause and resume sessions too.
 const BELIEVED_FOR: Duration = Duration::from_secs(1);
-/// How long a call waits for the ledger. Then what is known decides, and for a second no call asks again.
-const LEDGER_WAITS: Duration = Duration::from_millis(250);
+/// At that age an answer is asked for anew beside the calls, so that few of them ever wait for it.
+const RENEWED_AFTER: Duration = Duration::from_millis(500);
 /// A pause that the ledger did not take is tried again, after a second and then at ever longer intervals up to this one.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -37,7 +38,7 @@ pub struct BreakerOptions {
 
 /// The breaker of one gateway. Cheap to clone; none inside: switched off.
 #[derive(Clone)]
-pub struct Breaker(Option<Arc<Shared>>);
+pub struct Breaker(Option<Watcher>);
 
 /// What the breaker says of a call.
 #[derive(Debug)]
@@ -48,12 +49,16 @@ pub enum Verdict {
     NotYetKnown,
 }
 
+#[derive(Clone)]
+struct Watcher {
+    shared: Arc<Shared>,
+    question: Question,
+}
+
 struct Shared {
     options: BreakerOptions,
     ledger: Ledger,
     book: Mutex<Book>,
-    /// One question to the ledger at a time.
-    asking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -76,9 +81,7 @@ struct SessionKey {
 
 impl Breaker {
     pub fn new(options: Option<BreakerOptions>, ledger: Ledger) -> Self {
-        let shared =
-            |options| Shared { options, ledger, book: Mutex::default(), asking: tokio::sync::Mutex::default() };
-        Self(options.map(|options| Arc::new(shared(options))))
+        Self(options.map(|options| Watcher::new(Shared { options, ledger, book: Mutex::default() })))
     }
 
     /// Whether sessions can be paused at all.
@@ -87,19 +90,19 @@ impl Breaker {
     }
 
     /// Whether a call may pass, by what is known of its session so far.
-    pub async fn judge(&self, user: &UserId, session_id: Option<&str>) -> Verdict {
-        let Some(shared) = &self.0 else { return Verdict::Passes };
-        shared.ask_if_old().await;
+    pub async fn judge(&self, user: &UserId, session_id: Option<&str>, now_ms: i64) -> Verdict {
+        let Some(watcher) = &self.0 else { return Verdict::Passes };
+        watcher.ask_if_old(now_ms).await;
         match session_id {
             Some(_) => self.check(user, session_id).map_or_else(Verdict::Paused, |()| Verdict::Passes),
-            None if shared.lock().has_paused(user) => Verdict::NotYetKnown,
+            None if watcher.shared.lock().has_paused(user) => Verdict::NotYetKnown,
             None => Verdict::Passes,
         }
     }
 
     /// As [`Self::judge`], once all of a request is known, and without asking anybody.
     pub fn check(&self, user: &UserId, session_id: Option<&str>) -> Result<(), Refusal> {
-        let (Some(shared), Some(session_id)) = (&self.0, session_id) else { return Ok(()) };
+        let (Some(Watcher { shared, .. }), Some(session_id)) = (&self.0, session_id) else { return Ok(()) };
         let key = SessionKey { user_id: user.clone(), session_id: session_id.to_owned() };
         let book = shared.lock();
         let pause = book.pause_of(&key);
@@ -108,7 +111,7 @@ impl Breaker {
 
     /// A call has ended at `ended_ms`, with these records. Pauses its session if that was too much.
     pub fn settle(&self, prices: &PriceBook, records: &[UsageRecord], ended_ms: i64) {
-        let (Some(shared), Some(record)) = (&self.0, records.first()) else { return };
+        let (Some(Watcher { shared, .. }), Some(record)) = (&self.0, records.first()) else { return };
         let Some(session_id) = record.context.session_id.clone() else { return };
         let cost = cost_of(prices, records);
         if cost == NanoUsd::ZERO {
@@ -123,35 +126,43 @@ impl Breaker {
     }
 }
 
+impl Watcher {
+    fn new(shared: Shared) -> Self {
+        let shared = Arc::new(shared);
+        let asking = shared.clone();
+        let question = Question::about("which sessions are paused", move |_| {
+            let shared = asking.clone();
+            async move { shared.ask().await }
+        });
+        Self { shared, question }
+    }
+
+    /// Asks the ledger who is paused, unless that is known.
+    async fn ask_if_old(&self, now_ms: i64) {
+        let age = || self.shared.lock().age(self.shared.ledger.pause_version());
+        match age() {
+            Some(age) if age < RENEWED_AFTER => {}
+            Some(age) if age < BELIEVED_FOR => self.question.ask(now_ms),
+            _ => {
+                let is_believed = || age().is_some_and(|age| age < BELIEVED_FOR);
+                self.question.wait_until(is_believed, LEDGER_WAITS, now_ms).await;
+            }
+        }
+    }
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks the ledger who is paused, unless that is known.
-    async fn ask_if_old(&self) {
-        if self.lock().is_believed(self.ledger.pause_version()) {
-            return;
-        }
-        if tokio::time::timeout(LEDGER_WAITS, self.ask()).await.is_err() {
-            self.lock().asked = Some((Instant::now(), self.ledger.pause_version()));
-            tracing::warn!("the ledger does not say which sessions are paused; what is known decides");
-        }
-    }
-
-    async fn ask(&self) {
-        let _asking = self.asking.lock().await;
-        let version = self.ledger.pause_version();
-        if self.lock().is_believed(version) {
-            return;
-        }
-        let open = self.ledger.open_pauses(&Scope::Everyone, None).await;
+    async fn ask(&self) -> Result<(), LedgerError> {
+        let asked = (Instant::now(), self.ledger.pause_version());
+        let open = self.ledger.open_pauses(&Scope::Everyone, None).await?;
         let mut book = self.lock();
-        book.asked = Some((Instant::now(), version));
-        match open {
-            Ok(open) => book.learn(open),
-            Err(error) => tracing::warn!(%error, "which sessions are paused cannot be read; what is known decides"),
-        }
+        book.asked = Some(asked);
+        book.learn(open);
+        Ok(())
     }
 
     /// The session is paused from the moment on at which it was seen; this makes it known to others and after a restart.
@@ -170,8 +181,9 @@ impl Shared {
 }
 
 impl Book {
-    fn is_believed(&self, version: u64) -> bool {
-        self.asked.is_some_and(|(at, known)| known == version && at.elapsed() < BELIEVED_FOR)
+    /// Of what is known; none if it is not of that version.
+    fn age(&self, version: u64) -> Option<Duration> {
+        self.asked.filter(|(_, known)| *known == version).map(|(at, _)| at.elapsed())
     }
 
     fn pause_of(&self, key: &SessionKey) -> Option<&SessionPause> {

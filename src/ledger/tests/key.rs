@@ -2,6 +2,10 @@
 
 use super::*;
 use crate::domain::api_key::{KeyScope, KeyText, RANDOM_DIGITS};
+use crate::ledger::caller::KnownCallers;
+use crate::ledger::db::Db;
+use crate::ledger::key::CreatedKey;
+use crate::ledger::{Known, Reliability};
 
 const SECOND_MS: i64 = 1_000;
 
@@ -67,6 +71,55 @@ async fn a_known_key_still_works_while_the_database_does_not() {
     ledger.close().await;
     assert!(ledger.authenticate(&known.text, NOON_MS + HOUR_MS).await.unwrap().is_some());
     assert!(ledger.authenticate(&unknown.text, NOON_MS).await.is_err(), "not known is not let in");
+}
+
+on_both!(what_was_relied_on_is_asked_for_anew_all_at_once, |ledger| {
+    // As another process has it, that knows of no change here.
+    let server = Ledger { callers: KnownCallers::default(), ..ledger.clone() };
+    let old_ms = NOON_MS + SECOND_MS;
+    assert_eq!(server.known_need_of_key(NOON_MS), None);
+    assert!(!server.needs_key(NOON_MS).await.unwrap());
+    let mut made = Vec::new();
+    for name in ["kept", "revoked", "unused"] {
+        let actor = Actor::command_line();
+        made.push(ledger.create_key(&alice(), name, &[KeyScope::Proxy], &actor, NOON_MS).await.unwrap());
+    }
+    let [kept, revoked, unused] = &*made else { unreachable!() };
+    assert_eq!(server.known_key(&kept.text, NOON_MS), None, "nobody was asked");
+    for key in &made {
+        server.authenticate(&key.text, NOON_MS).await.unwrap();
+    }
+    let reliability = |key: &CreatedKey, now_ms| server.known_key(&key.text, now_ms).map(|known| known.reliability);
+    assert_eq!(reliability(kept, NOON_MS), Some(Reliability::Sure));
+    assert_eq!(reliability(kept, NOON_MS + 500), Some(Reliability::Due));
+    assert_eq!(reliability(kept, old_ms), Some(Reliability::Old));
+    assert_eq!(reliability(revoked, old_ms), Some(Reliability::Old));
+    assert_eq!(server.known_need_of_key(old_ms), Some(Known { what: false, reliability: Reliability::Old }));
+
+    assert!(ledger.revoke_key(&alice(), &revoked.key.id, &Actor::command_line(), NOON_MS).await.unwrap());
+    server.renew_known_callers(old_ms).await.unwrap();
+    assert_eq!(server.known_need_of_key(old_ms), Some(Known { what: true, reliability: Reliability::Sure }));
+    assert_eq!(reliability(kept, old_ms), Some(Reliability::Sure));
+    assert_eq!(reliability(revoked, old_ms), None, "the next one who shows it is looked up");
+    assert_eq!(reliability(unused, old_ms), Some(Reliability::Old));
+    server.renew_known_callers(old_ms).await.unwrap();
+    assert_eq!(reliability(unused, old_ms), Some(Reliability::Sure));
+});
+
+#[tokio::test]
+async fn no_report_is_before_the_question_who_calls() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open_sqlite(folder.path()).await;
+    let Db::Sqlite { reader, .. } = &ledger.db else { unreachable!() };
+    let mut busy = Vec::new();
+    while let Ok(Ok(connection)) = tokio::time::timeout(std::time::Duration::from_millis(500), reader.acquire()).await {
+        busy.push(connection);
+    }
+    let asked = tokio::time::timeout(std::time::Duration::from_secs(5), ledger.needs_key(NOON_MS)).await;
+    assert!(!asked.expect("it is answered").unwrap());
+    let unknown = KeyText::from_digits([7; RANDOM_DIGITS]);
+    let asked = tokio::time::timeout(std::time::Duration::from_secs(5), ledger.authenticate(&unknown, NOON_MS)).await;
+    assert_eq!(asked.expect("it is answered").unwrap(), None);
 }
 
 // Row 2: a peer's cache took the first 20 characters for the key.
