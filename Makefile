@@ -52,9 +52,10 @@ conformance: setup-test
 fuzz:
 	@scripts/fuzz.sh
 
-# The kill test, long: 200 kills on SQLite and 50 on PostgreSQL, about two minutes.
+# The kill tests, long: 200 kills on SQLite and 50 on PostgreSQL, of the whole server and of what records alone. About four minutes.
 soak: setup-test
-	@TOLLBRIDGE_KILLS=200 TOLLBRIDGE_TEST_ALL=1 scripts/with_postgres.sh cargo nextest run --features ssr --test recorder --no-capture
+	@TOLLBRIDGE_KILLS=200 TOLLBRIDGE_TEST_ALL=1 scripts/with_postgres.sh cargo nextest run --features ssr --test gateway --test recorder \
+		--no-capture killed_at_any_moment
 
 # Breaks the recorder in a dozen ways, each in a copy, and fails if no test notices. About ten minutes.
 mutants: setup-test

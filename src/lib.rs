@@ -43,7 +43,8 @@
 //! 3. **Recorded means on disk; recorded once**, by (user, dedup key): `what_was_acknowledged_survives_a_kill`,
 //!    `nothing_is_acknowledged_that_the_ledger_cannot_keep`, `a_call_is_counted_once_however_often_it_is_sent`,
 //!    `totals_do_not_depend_on_order_or_repetition`; calls that a kill meets half-way too:
-//!    `killed_at_any_moment_no_call_is_lost_and_none_is_counted_twice_sqlite`; that these would notice, `make mutants` shows.
+//!    `a_server_killed_at_any_moment_loses_no_call_and_counts_none_twice_sqlite`, and of what records alone
+//!    `killed_at_any_moment_no_call_is_lost_and_none_is_counted_twice_sqlite`; that this would notice, `make mutants` shows.
 //! 4. **Events and rollups change in one transaction**, so that rollups always equal their events:
 //!    `a_write_that_fails_half_way_leaves_nothing`, `totals_do_not_depend_on_order_or_repetition`, and
 //!    `doctor_sees_a_rollup_that_lies`.

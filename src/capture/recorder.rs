@@ -124,7 +124,7 @@ impl Recorder {
             Err(_) => false,
         };
         if !is_written {
-            self.shared.counters.note_late();
+            self.shared.counters.note_late(&call.call_id);
         }
         is_written
     }

@@ -1,6 +1,7 @@
 //! A provider that can misbehave: plain TCP, so that every byte, pause and reset is scripted. It notes each request as it
-//! came and the moment at which a client hung up.
+//! came, what its script has it note of the answer, and the moment at which a client hung up.
 
+use serde_json::Value;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -13,6 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub enum Step {
     Send(Vec<u8>),
     Wait(Duration),
+    /// Writes an object into the provider's log: what it has sent by now, as only the provider knows it.
+    Note(Value),
     /// Ends the connection with RST.
     Reset,
     /// Ends the connection with FIN.
@@ -43,6 +46,8 @@ struct Shared {
     scripts: Mutex<VecDeque<Vec<Step>>>,
     behaviour: Box<Behaviour>,
     seen: Mutex<Vec<Seen>>,
+    log: Mutex<Vec<Value>>,
+    began: Instant,
     hung_up: Mutex<Vec<Instant>>,
 }
 
@@ -60,6 +65,8 @@ impl FakeProvider {
             scripts: Mutex::default(),
             behaviour: Box::new(behaviour),
             seen: Mutex::default(),
+            log: Mutex::default(),
+            began: Instant::now(),
             hung_up: Mutex::default(),
         });
         let serving = shared.clone();
@@ -83,6 +90,11 @@ impl FakeProvider {
 
     pub fn seen(&self) -> Vec<Seen> {
         self.shared.seen.lock().unwrap().clone()
+    }
+
+    /// What was noted, in order, each with the milliseconds since the provider began.
+    pub fn log(&self) -> Vec<Value> {
+        self.shared.log.lock().unwrap().clone()
     }
 
     /// Waits for the moment at which a client hung up in the middle of an answer.
@@ -148,7 +160,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
         let script = script.unwrap_or_else(|| (shared.behaviour)(&seen));
         shared.seen.lock().unwrap().push(seen);
         for step in script {
-            match play(&mut stream, step).await {
+            match play(&mut stream, &shared, step).await {
                 Next::Step => {}
                 Next::HungUp => {
                     shared.hung_up.lock().unwrap().push(Instant::now());
@@ -166,8 +178,13 @@ enum Next {
     End,
 }
 
-async fn play(stream: &mut TcpStream, step: Step) -> Next {
+async fn play(stream: &mut TcpStream, shared: &Shared, step: Step) -> Next {
     match step {
+        Step::Note(mut line) => {
+            line["atMs"] = (shared.began.elapsed().as_millis() as u64).into();
+            shared.log.lock().unwrap().push(line);
+            Next::Step
+        }
         Step::Send(bytes) if stream.write_all(&bytes).await.is_ok() => Next::Step,
         Step::Send(_) => Next::HungUp,
         Step::Wait(pause) => tokio::select! {

@@ -1,5 +1,6 @@
 //! Invariant 3, the hard way: a process that records calls is killed (`kill -9`) again and again at random moments. Then
-//! the ledger is compared with what the process said it was doing, by a fold of its own that shares no code with ours.
+//! the ledger is compared with what the process said it was doing, by a fold of its own that shares no code with ours. The
+//! whole server is killed in `tests/gateway/kills.rs`; here is what the mutants are tried on, which takes no web server.
 //!
 //!     cargo nextest run --features server --test recorder        20 kills
 //!     TOLLBRIDGE_KILLS=200 cargo nextest run …                   as many as you like

@@ -30,8 +30,10 @@ impl Counters {
         self.rejected.fetch_add(rejected, Relaxed);
     }
 
-    pub(in crate::capture) fn note_late(&self) {
+    /// A call is sent although its start is not written yet. Should it be lost in a crash, the log has its id.
+    pub(in crate::capture) fn note_late(&self, call_id: &str) {
         self.late.fetch_add(1, Relaxed);
+        tracing::debug!(call_id, "a call goes on before its start is written");
     }
 
     pub(in crate::capture) fn note_ended(&self) {
