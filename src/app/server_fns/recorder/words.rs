@@ -76,8 +76,13 @@ impl Words {
 
     fn oldest(&self) -> ShownFigure {
         let RecorderHealth { spool_depth, lag_ms, spool_fault, .. } = self.health;
-        let value = if spool_depth == 0 { "none".into() } else { duration(lag_ms) };
-        let remark = if spool_fault.is_some() { "of those in the spool" } else { "" };
+        // How long calls wait in memory is not known.
+        let (value, remark) = match spool_fault {
+            _ if spool_depth == 0 => ("none".into(), ""),
+            Some(_) if lag_ms == 0 => ("not known".into(), "all of them wait in memory"),
+            Some(_) => (duration(lag_ms), "of those in the spool"),
+            None => (duration(lag_ms), ""),
+        };
         figure("Oldest waiting", value, remark, (lag_ms > BEHIND_MS).then_some(Warning))
     }
 
@@ -216,6 +221,9 @@ mod tests {
         );
         let full = words(RecorderHealth { spool_fault: Some(SpoolFault::Full), ..behind });
         assert_eq!(full.state(), (Some(Critical), "Kept in memory"));
+        assert_eq!(full.oldest().remark, "of those in the spool");
+        let in_memory = words(RecorderHealth { lag_ms: 0, ..full.health.clone() });
+        assert_eq!(in_memory.oldest().value, "not known");
         assert_eq!(full.spool().remark, "of 1.0 GB; no space is left: calls wait in memory");
     }
 }
