@@ -1,6 +1,6 @@
 // Starts the release binary on a free port with an empty data folder, and a browser that must stay silent: any console
 // message, failed request or request to another host fails the test that caused it.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createServer as createProvider } from 'node:http';
 import { createServer } from 'node:net';
 import { mkdtemp, mkdir, readFile, rm } from 'node:fs/promises';
@@ -50,7 +50,7 @@ export async function startProvider(usage) {
   });
 }
 
-/** The server under test: `{ url, folder, run(args), stop() }`. `env` is added to its environment. */
+/** The server under test: `{ url, folder, run(args), fillDisk(), freeDisk(), stop() }`. `env` is added to its environment. */
 export async function startServer(env = {}) {
   const folder = await mkdtemp(path.join(tmpdir(), 'tollbridge-end2end-'));
   const port = await freePort();
@@ -64,7 +64,9 @@ export async function startServer(env = {}) {
     ...env,
   };
   const binary = process.env.TOLLBRIDGE_BINARY ?? path.join(root, 'target', 'release', 'tollbridge');
-  const child = spawn(binary, ['serve'], { cwd: root, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+  // The signal that comes with a write beyond `fillDisk` would end the process.
+  const serve = ['-c', 'trap "" XFSZ; exec "$0" serve', binary];
+  const child = spawn('bash', serve, { cwd: root, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   child.stdout.on('data', (chunk) => (log += chunk));
   child.stderr.on('data', (chunk) => (log += chunk));
@@ -89,6 +91,9 @@ export async function startServer(env = {}) {
         // Not at its exit: what it printed may not be read by then.
         command.on('close', (code) => (code === 0 ? resolve(text) : reject(new Error(`${args}: ${code}\n${text}`))));
       }),
+    /** From now on no file of the server takes another byte. */
+    fillDisk: () => execFileSync('prlimit', [`--pid=${child.pid}`, '--fsize=0:']),
+    freeDisk: () => execFileSync('prlimit', [`--pid=${child.pid}`, '--fsize=unlimited:']),
     async stop() {
       child.kill('SIGTERM');
       const code = await ended;

@@ -37,12 +37,13 @@ pub fn percent(value: f64) -> String {
     format!("{value:.1}\u{202f}%")
 }
 
-/// `820 ms`, `1.4 s`, `2 min 05 s`.
+/// `820 ms`, `1.4 s`, `2 min 05 s`, `3 h 12 min`.
 pub fn duration(ms: u64) -> String {
     match ms {
         0..1_000 => format!("{ms} ms"),
         1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
-        _ => format!("{} min {:02} s", ms / 60_000, ms % 60_000 / 1_000),
+        60_000..3_600_000 => format!("{} min {:02} s", ms / 60_000, ms % 60_000 / 1_000),
+        _ => format!("{} h {:02} min", ms / 3_600_000, ms % 3_600_000 / 60_000),
     }
 }
 

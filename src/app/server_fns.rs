@@ -17,6 +17,7 @@ pub mod live;
 pub mod people;
 #[cfg(feature = "ssr")]
 mod principal;
+pub mod recorder;
 pub mod report;
 pub mod start;
 pub mod system;

@@ -36,6 +36,7 @@ pub mod projection_card;
 pub mod provider_card;
 pub mod quote_table;
 pub mod range_switch;
+pub mod recorder_card;
 pub mod recorder_strip;
 pub mod sample_data;
 pub mod usage_by_model;

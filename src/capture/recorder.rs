@@ -83,7 +83,7 @@ impl Recorder {
         if interrupted > 0 {
             tracing::warn!(interrupted, "calls were under way when Tollbridge last ended; they are recorded as failed");
         }
-        let counters = Arc::new(Counters::default());
+        let counters = Arc::new(Counters::new(options.now_ms.clone()));
         counters.note_found(file.count(FrameKind::End).await?, file.count(FrameKind::Rejected).await?);
         let has_written = Arc::new(Notify::new());
         let queue = FrameQueue::new(file.clone(), counters.clone(), has_written.clone(), options.queue_max_bytes);
@@ -168,7 +168,12 @@ impl Recorder {
     }
 
     pub fn health(&self) -> RecorderHealth {
-        self.shared.counters.health((self.shared.now_ms)())
+        self.shared.counters.health()
+    }
+
+    /// How large the spool is on disk.
+    pub fn spool_bytes(&self) -> u64 {
+        self.shared.file.bytes()
     }
 
     /// Returns once every call that has ended is in the ledger.

@@ -12,10 +12,31 @@ pub struct RecorderHealth {
     pub lag_ms: u64,
     /// Calls that were sent to the provider before the spool had them: a crash in that moment would have lost them.
     pub late: u64,
+    /// When the last one of them was, in UTC milliseconds.
+    pub last_late_at_ms: Option<i64>,
+    /// Why the spool cannot be written at the moment; none while it can.
+    pub spool_fault: Option<SpoolFault>,
     /// Finished calls of which no record could be kept.
     pub lost: LostCalls,
     /// What went wrong last, if anything did.
     pub last_error: Option<String>,
+    pub last_error_at_ms: Option<i64>,
+}
+
+/// Why calls wait in memory instead of in the spool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpoolFault {
+    /// It is at its limit, or the disk is full.
+    Full,
+    Unavailable,
+}
+
+impl RecorderHealth {
+    /// Another number than before once more calls are late, lost or refused.
+    pub fn news(&self) -> u64 {
+        self.late + self.lost.total()
+    }
 }
 
 /// Lost calls by what lost them.

@@ -18,7 +18,7 @@ use serde::Serialize;
 use std::error::Error;
 
 /// Seconds after which a client may try again when the ledger cannot take anything.
-const RETRY_AFTER_S: i64 = 5;
+pub(super) const RETRY_AFTER_S: i64 = 5;
 
 #[derive(Debug)]
 pub enum ApiError {

@@ -1,11 +1,13 @@
-//! `GET /api/live`: tells a page when its numbers have moved, or with `user=` those that it shows. It says `{"version": N}` and
-//! nothing of the numbers: the page asks for those as it always does. An event stream, at most one event a second.
+//! `GET /api/live`: tells a page when its numbers have moved, or with `user=` those that it shows, and when there is something
+//! to tell of the recorder. It says `{"version": N, "recorder": M}`, one or the other another number than before, and nothing
+//! of the numbers: the page asks for those as it always does. An event stream, at most one event a second.
 
 use super::api::Params;
 use super::auth::Principal;
 use super::error::ApiError;
 use super::guard::{Strictness, comes_from_here};
 use super::state::AppState;
+use crate::capture::recorder::Recorder;
 use crate::domain::query::UsageQuery;
 use crate::domain::usage::UserId;
 use axum::extract::State;
@@ -19,6 +21,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 const AT_MOST_EVERY: Duration = Duration::from_secs(1);
+/// How often a connection looks at the recorder: at two counters.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Keeps proxies from closing a quiet connection, and tells a dead one.
 const PING_EVERY: Duration = Duration::from_secs(15);
 const MAX_OF_USER: usize = 10;
@@ -43,6 +47,9 @@ struct Seat {
 /// What a connection has told and waits for.
 struct Listening {
     version: watch::Receiver<u64>,
+    recorder: Recorder,
+    /// What was told of the recorder.
+    news: u64,
     dismissed: watch::Receiver<bool>,
     has_told: bool,
     _seat: Seat,
@@ -103,6 +110,8 @@ pub async fn listen(
     let scope = principal.choose_scope(&whose, &state.ledger).await?;
     let listening = Listening {
         version: state.ledger.follow(&scope),
+        news: state.recorder.health().news(),
+        recorder: state.recorder,
         dismissed: state.listeners.dismissed.subscribe(),
         has_told: false,
         _seat: state.listeners.take_seat(principal.user_id())?,
@@ -111,13 +120,16 @@ pub async fn listen(
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(PING_EVERY).text("ping")))
 }
 
-/// The version as it is, then each time that it has grown. Ends when the listeners are dismissed.
+/// The version and the news as they are, then each time that there are others. Ends when the listeners are dismissed.
 async fn next_event(mut listening: Listening) -> Option<(Result<Event, Infallible>, Listening)> {
-    let Listening { version, dismissed, has_told, .. } = &mut listening;
+    let Listening { version, recorder, news, dismissed, has_told, .. } = &mut listening;
     let next_version = async {
         if *has_told {
             tokio::time::sleep(AT_MOST_EVERY).await;
-            version.changed().await.ok()?;
+            tokio::select! {
+                changed = version.changed() => changed.ok()?,
+                () = other_news(recorder, *news) => {}
+            }
         }
         Some(*version.borrow_and_update())
     };
@@ -125,7 +137,18 @@ async fn next_event(mut listening: Listening) -> Option<(Result<Event, Infallibl
         version = next_version => version?,
         _ = dismissed.wait_for(|is_dismissed| *is_dismissed) => return None,
     };
-    listening.has_told = true;
-    let event = Event::default().event("usage").data(format!("{{\"version\":{version}}}"));
+    *has_told = true;
+    *news = recorder.health().news();
+    let event = Event::default().event("usage").data(format!("{{\"version\":{version},\"recorder\":{news}}}"));
     Some((Ok(event), listening))
+}
+
+/// Returns once there is something to tell of the recorder that was not told.
+async fn other_news(recorder: &Recorder, told: u64) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        if recorder.health().news() != told {
+            return;
+        }
+    }
 }

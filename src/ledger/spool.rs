@@ -173,6 +173,11 @@ impl SpoolFile {
         .await
     }
 
+    /// On disk, with its log.
+    pub fn bytes(&self) -> u64 {
+        bytes_of(&self.0.path)
+    }
+
     /// How many frames of this kind there are.
     pub async fn count(&self, kind: FrameKind) -> Result<u64, LedgerError> {
         self.run(move |file| {

@@ -69,7 +69,8 @@ const TABLE: &str = "
     POST   /_fn/get_heat_map                          401     200    200       401     401     401   401        401
     POST   /_fn/get_overview_head                     401     200    200       401     401     401   401        401
     POST   /_fn/get_live_version                      401     200    200       401     401     401   401        401
-    POST   /_fn/get_recorder_health                   401     200    200       401     401     401   401        401
+    POST   /_fn/get_recorder                          401     200    200       401     401     401   401        401
+    POST   /_fn/get_recorder_news                     401     200    200       401     401     401   401        401
     POST   /_fn/get_budget_draft                      401     200    200       401     401     401   401        401
     POST   /_fn/save_budget                           401     200    200       401     401     401   401        401
     POST   /_fn/get_budgets                           401     200    200       401     401     401   401        401

@@ -2,10 +2,12 @@
 
 use super::commands::{run, tollbridge};
 use super::crash::start;
+use super::recorder::end_call_that_the_ledger_refuses;
 use super::server::{TestServer, request};
 use axum::body::{Body, BodyDataStream};
 use axum::http::{Method, StatusCode};
 use futures::StreamExt;
+use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -23,10 +25,14 @@ async fn listen(server: &TestServer) -> BodyDataStream {
 
 /// The version that the next event tells; none if the connection ends or says nothing for so long.
 async fn next_version(stream: &mut BodyDataStream, within: Duration) -> Option<u64> {
+    Some(next_event(stream, within).await?["version"].as_u64().unwrap())
+}
+
+async fn next_event(stream: &mut BodyDataStream, within: Duration) -> Option<Value> {
     let chunk = tokio::time::timeout(within, stream.next()).await.ok()??.unwrap();
     let text = String::from_utf8(chunk.to_vec()).unwrap();
-    let data = text.strip_prefix("event: usage\ndata: {\"version\":").unwrap_or_else(|| panic!("{text:?}"));
-    data.strip_suffix("}\n\n")?.parse().ok()
+    let data = text.strip_prefix("event: usage\ndata: ").unwrap_or_else(|| panic!("{text:?}"));
+    Some(serde_json::from_str(data.strip_suffix("\n\n").unwrap()).unwrap())
 }
 
 async fn report_one(server: &TestServer) {
@@ -48,6 +54,18 @@ async fn a_page_hears_of_a_move_and_at_most_once_a_second() {
     }
     assert_eq!(next_version(&mut stream, Duration::from_secs(3)).await, Some(first + 6), "five moves, one event");
     assert!(told.elapsed() >= Duration::from_millis(900), "{:?}", told.elapsed());
+}
+
+#[tokio::test]
+async fn a_page_hears_of_a_call_that_is_missing_from_its_numbers() {
+    let server = TestServer::start().await;
+    let mut stream = listen(&server).await;
+    let first = next_event(&mut stream, Duration::from_secs(1)).await.unwrap();
+    assert_eq!(first["recorder"], 0);
+    end_call_that_the_ledger_refuses(&server).await;
+    let told = next_event(&mut stream, Duration::from_secs(10)).await;
+    assert_eq!(told, Some(json!({ "version": first["version"], "recorder": 1 })), "no number moved");
+    assert_eq!(next_event(&mut stream, Duration::from_secs(7)).await, None, "it is told once");
 }
 
 #[tokio::test]

@@ -162,6 +162,11 @@ async fn logging_out_a_new_password_and_time_end_a_session() {
     let by_page = [("cookie", cookie.as_str()), ("sec-fetch-site", "same-origin")];
     let live = server.begin(request(Method::GET, "/api/live", &by_page, Body::empty())).await;
     assert_eq!(live, StatusCode::OK);
+    for name in ["get_recorder", "get_recorder_news", "get_arrivals"] {
+        let headers = [("content-type", "application/json"), by_page[0], by_page[1]];
+        let answer = server.post_with(&server.action_of_name(name), &headers, "{}").await;
+        assert_eq!(answer.status, StatusCode::OK, "{name}");
+    }
     pass(server, MINUTE_MS);
     assert_eq!(get_as(server, &cookie, "/keys").await.status, StatusCode::SEE_OTHER);
 }

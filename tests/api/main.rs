@@ -26,6 +26,7 @@ mod pages;
 mod pauses;
 mod people;
 mod prices;
+mod recorder;
 mod retention;
 mod server;
 mod settings;

@@ -4,6 +4,7 @@
 use super::answers::{MESSAGE, REQUEST};
 use super::fake_provider::FakeProvider;
 use super::gateway_server::{Answer, GatewayServer, Setup};
+use super::health::figures;
 use sqlx::Connection;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -152,7 +153,18 @@ async fn on_a_full_disk() {
     assert!(lost.spool_unavailable > 0 && lost.total() == lost.spool_unavailable, "{lost:?}");
     let shown: serde_json::Value = serde_json::from_str(&server.get("/readyz", &[]).await.text()).unwrap();
     assert_eq!(shown["recorder"]["lost"]["spoolUnavailable"], lost.spool_unavailable, "{shown}");
-    assert!(server.get("/", &[]).await.text().contains("The figures lack"), "the first page says so");
+    let first_page = server.get("/", &[]).await.text();
+    assert!(first_page.contains("The figures lack") && first_page.contains("sent before being on disk"), "it says so");
+    let told = figures(&server).await;
+    assert_eq!(
+        told["Lost"],
+        format!("{0} calls, {0} calls because the spool could not be written, critical", lost.total())
+    );
+    let late: u64 = told["Written late"].split(' ').next().unwrap().parse().unwrap();
+    assert!(late >= 200 && told["Written late"].ends_with(", warning"), "{told:?}");
+    assert!(told["Spool"].ends_with("cannot be written: calls wait in memory, critical"), "{told:?}");
+    assert!(told["Last error"].contains(", the spool cannot be written: "), "{told:?}");
+    assert!(told["Waiting"].starts_with(&format!("{} calls, ", 200 - lost.total())), "{told:?}");
 
     rlimit::Resource::FSIZE.set(room, most).unwrap();
     let drained = tokio::time::timeout(Duration::from_secs(20), server.recorder.drained()).await;
@@ -160,6 +172,7 @@ async fn on_a_full_disk() {
     call().await;
     server.recorder.drained().await;
     assert_eq!(server.recorder.health().lost, lost, "nothing more is lost once there is room");
+    assert!(figures(&server).await["Spool"].ends_with("can be written"));
     server.events(calls - lost.total() as usize).await;
     assert_eq!(server.ledger.verify_rollups().await.unwrap().difference(), 0);
 }

@@ -14,6 +14,7 @@ mod credentials;
 mod fake_provider;
 mod faults;
 mod gateway_server;
+mod health;
 mod kills;
 mod ledger_faults;
 mod ledger_silence;

@@ -61,7 +61,7 @@ pub fn Notice(
     word: Option<&'static str>,
     #[prop(into)] message: String,
     /// Where the evidence is: its address and what the link is called.
-    #[prop(optional)]
+    #[prop(optional_no_strip)]
     evidence: Option<(String, &'static str)>,
 ) -> impl IntoView {
     let link = evidence.map(|(href, label)| view! { <a class="notice-link" href=href data-noscroll="">{label}</a> });

@@ -15,7 +15,7 @@ use crate::app::widgets::first_start::FirstStart;
 use crate::app::widgets::forecast_card::ForecastCard;
 use crate::app::widgets::headline::Headline;
 use crate::app::widgets::heat_map::HeatMapCard;
-use crate::app::widgets::live_dot::{LiveDot, follow_moves};
+use crate::app::widgets::live_dot::{Live, LiveDot, follow_moves};
 use crate::app::widgets::metric_cards::MetricCards;
 use crate::app::widgets::model_filter::ModelFilter;
 use crate::app::widgets::model_table::ModelTable;
@@ -48,7 +48,7 @@ pub fn Overview() -> impl IntoView {
 
     let follows_move = StoredValue::new(false);
     let followed = Memo::new(move |_| UsageQuery { time_zone: None, ..head_question.get() });
-    let is_connected = follow_moves(followed.into(), move || {
+    let Live { is_connected, recorder_news } = follow_moves(followed.into(), move || {
         follows_move.set_value(true);
         answer.refetch();
         heat_map.refetch();
@@ -80,7 +80,7 @@ pub fn Overview() -> impl IntoView {
                 <RangeSwitch address/>
             </div>
         </header>
-        <RecorderStrip/>
+        <RecorderStrip news=recorder_news/>
         <div class="answer" class:answer-old=is_dimmed aria-busy=move || is_dimmed.get().to_string()>
             <Transition fallback=Skeleton set_pending=is_fetching>
                 <Content answer head heat_map address/>

@@ -1,9 +1,8 @@
-//! What the Overview is told of the server itself: the version of the numbers it shows, and how recording is going.
+//! The version of the numbers that a page shows.
 
 use super::codec::Json;
 use super::error::AppError;
 use crate::domain::query::UsageQuery;
-use crate::domain::recorder_health::RecorderHealth;
 use leptos::prelude::*;
 
 /// The version of the numbers that the question is about. `/api/live` tells each later one.
@@ -15,10 +14,4 @@ pub async fn get_live_version(query: UsageQuery) -> Result<u64, AppError> {
     let state = expect_context::<crate::http::state::AppState>();
     let scope = super::principal::scope_of(&query).await?;
     Ok(*state.ledger.follow(&scope).borrow())
-}
-
-/// How the recorder is doing.
-#[server(prefix = "/_fn", input = Json, output = Json)]
-pub async fn get_recorder_health() -> Result<RecorderHealth, AppError> {
-    Ok(expect_context::<crate::http::state::AppState>().recorder.health())
 }

@@ -59,7 +59,6 @@ mod facts {
         let facts = [
             ("Version", format!("{}, schema {}", env!("CARGO_PKG_VERSION"), ledger.schema_version().await?)),
             ("Database", format!("{}, {}", ledger.database_name(), bytes(sizes.database_bytes))),
-            ("Spool", bytes(sizes.spool_bytes)),
             (
                 "Events",
                 format!("{}{}, {measured}", group_thousands(sizes.events.unsigned_abs()), since.unwrap_or_default()),

@@ -45,7 +45,7 @@ pub fn AlertsStrip(report: Signal<UsageReport>) -> impl IntoView {
 }
 
 fn line_view(line: Line) -> impl IntoView {
-    view! { <Notice level=line.level word=line.word message=line.message evidence=line.evidence/> }
+    view! { <Notice level=line.level word=line.word message=line.message evidence=Some(line.evidence)/> }
 }
 
 /// Lower budget thresholds say again what the highest one says, so only the first budget line stands in the open.

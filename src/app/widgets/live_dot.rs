@@ -10,14 +10,24 @@ use leptos::prelude::*;
 #[cfg(feature = "hydrate")]
 mod stream;
 
-/// Runs `on_move` whenever the numbers that `question` is about have moved since the page showed them, in the browser. Gives
-/// whether the page is connected at the moment. Whose they are is all that counts of the question.
-pub fn follow_moves(question: Signal<UsageQuery>, on_move: impl Fn() + Send + Sync + 'static) -> Signal<bool> {
+/// What a page hears beside the moves of its numbers.
+#[derive(Clone, Copy)]
+pub struct Live {
+    /// At the moment.
+    pub is_connected: Signal<bool>,
+    /// Another number once there is something else to tell of the recorder.
+    pub recorder_news: Signal<u64>,
+}
+
+/// Runs `on_move` whenever the numbers that `question` is about have moved since the page showed them, in the browser. Whose
+/// they are is all that counts of the question.
+pub fn follow_moves(question: Signal<UsageQuery>, on_move: impl Fn() + Send + Sync + 'static) -> Live {
     let shown = Resource::new(
         move || question.get(),
         |question| async move { (question.clone(), get_live_version(question).await) },
     );
     let is_connected = RwSignal::new(false);
+    let recorder_news = RwSignal::new(0);
     #[cfg(feature = "hydrate")]
     {
         let known = StoredValue::new(None::<u64>);
@@ -30,7 +40,8 @@ pub fn follow_moves(question: Signal<UsageQuery>, on_move: impl Fn() + Send + Sy
                 return;
             }
             known.set_value(version.ok());
-            stream::listen(&question.to_query_string(), is_connected, move |version| {
+            stream::listen(&question.to_query_string(), is_connected, move |version, news| {
+                recorder_news.set(news);
                 if known.get_value() != Some(version) {
                     known.set_value(Some(version));
                     on_move.with_value(|on_move| on_move());
@@ -40,7 +51,7 @@ pub fn follow_moves(question: Signal<UsageQuery>, on_move: impl Fn() + Send + Sy
     }
     #[cfg(not(feature = "hydrate"))]
     let _ = (shown, on_move);
-    is_connected.into()
+    Live { is_connected: is_connected.into(), recorder_news: recorder_news.into() }
 }
 
 /// The time comes from the server, so that both sides render the same.

@@ -1,62 +1,38 @@
-//! A red line when calls were lost. Nothing at all when none was, which is nearly always.
+//! A red line when calls were lost, and an amber one when a crash would have lost some. Nothing at all when there is
+//! neither, which is nearly always.
 
-use crate::app::format::counted;
 use crate::app::kit::notice::{Level, Notice};
-use crate::app::server_fns::live::get_recorder_health;
-use crate::domain::recorder_health::{LostCalls, RecorderHealth};
+use crate::app::server_fns::error::AppError;
+use crate::app::server_fns::recorder::{RecorderNews, get_recorder_news};
 use leptos::prelude::*;
 
+/// `news` changes when there is something else to tell.
 #[component]
-pub fn RecorderStrip() -> impl IntoView {
-    let health = Resource::new(|| (), |()| get_recorder_health());
-    view! {
-        <Transition>
-            {move || {
-                let message = health.get().and_then(Result::ok).and_then(|health| message_of(&health));
-                message.map(|message| view! {
-                    <section class="alerts" aria-label="Recording">
-                        <Notice level=Level::Critical word="Calls lost" message/>
-                    </section>
-                })
-            }}
-        </Transition>
-    }
+pub fn RecorderStrip(news: Signal<u64>) -> impl IntoView {
+    let told = Resource::new(move || news.get(), |_| get_recorder_news());
+    view! { <Transition><Lines told/></Transition> }
 }
 
-/// How many calls are missing from the figures, and why. Those that the ledger refuses are kept in the spool.
-fn message_of(health: &RecorderHealth) -> Option<String> {
-    let LostCalls { spool_full, spool_unavailable, overloaded, rejected } = health.lost;
-    let reasons = [
-        (spool_full, "because no space was left"),
-        (spool_unavailable, "because the spool could not be written"),
-        (overloaded, "because calls ended faster than they could be written"),
-        (rejected, "because the ledger refuses what they say; they are kept in the spool"),
-    ];
-    let told: Vec<String> = reasons
-        .iter()
-        .filter(|(calls, _)| *calls > 0)
-        .map(|(calls, reason)| format!("{} {reason}", counted(*calls, "call", "calls")))
-        .collect();
-    (!told.is_empty()).then(|| format!("The figures lack {}.", told.join(", ")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_is_said_while_nothing_is_lost() {
-        assert_eq!(message_of(&RecorderHealth { late: 7, spool_depth: 9, ..RecorderHealth::default() }), None);
-    }
-
-    #[test]
-    fn each_reason_is_named_with_its_number() {
-        let lost = LostCalls { spool_full: 1, rejected: 1_200, ..LostCalls::default() };
-        let message = message_of(&RecorderHealth { lost, ..RecorderHealth::default() }).unwrap();
-        assert_eq!(
-            message,
-            "The figures lack one call because no space was left, \
-             1,200 calls because the ledger refuses what they say; they are kept in the spool."
-        );
+#[component]
+fn Lines(told: Resource<Result<RecorderNews, AppError>>) -> impl IntoView {
+    // What was told stays while the server cannot be asked.
+    let kept = Memo::new(move |before: Option<&RecorderNews>| match told.get() {
+        Some(Ok(news)) => news,
+        _ => before.cloned().unwrap_or_default(),
+    });
+    move || {
+        let RecorderNews { lost, late, href } = kept.get();
+        let line = |level, word, message: Option<String>| {
+            let evidence = href.clone().map(|href| (href, "See how recording goes"));
+            message.map(|message| view! { <Notice level word message evidence/> })
+        };
+        (lost.is_some() || late.is_some()).then(|| {
+            view! {
+                <section class="alerts" aria-label="Recording">
+                    {line(Level::Critical, "Calls lost", lost)}
+                    {line(Level::Warning, "Written late", late)}
+                </section>
+            }
+        })
     }
 }

@@ -1,22 +1,26 @@
 //! What the recorder counts, and what went wrong last. Only the tasks around the spool write it.
 
-use crate::domain::recorder_health::{LostCalls, RecorderHealth};
+use crate::domain::recorder_health::{LostCalls, RecorderHealth, SpoolFault};
 use crate::ledger::LedgerError;
 use std::fmt::Display;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-#[derive(Debug, Default)]
 pub(in crate::capture) struct Counters {
+    /// UTC milliseconds.
+    now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
     depth: AtomicU64,
     /// 0: nothing waits.
     oldest_at_ms: AtomicI64,
     late: AtomicU64,
+    /// 0: none was.
+    last_late_at_ms: AtomicI64,
     lost_to: [AtomicU64; 3],
     rejected: AtomicU64,
     /// Why the spool cannot be written at the moment: an index into `lost_to`.
     spool_state: AtomicU8,
-    last_error: Mutex<Option<String>>,
+    /// And when.
+    last_error: Mutex<Option<(String, i64)>>,
 }
 
 const WRITABLE: u8 = 0;
@@ -24,6 +28,20 @@ const FULL: u8 = 1;
 const UNAVAILABLE: u8 = 2;
 
 impl Counters {
+    pub(in crate::capture) fn new(now_ms: Arc<dyn Fn() -> i64 + Send + Sync>) -> Self {
+        Self {
+            now_ms,
+            depth: AtomicU64::default(),
+            oldest_at_ms: AtomicI64::default(),
+            late: AtomicU64::default(),
+            last_late_at_ms: AtomicI64::default(),
+            lost_to: Default::default(),
+            rejected: AtomicU64::default(),
+            spool_state: AtomicU8::default(),
+            last_error: Mutex::default(),
+        }
+    }
+
     /// What an earlier process left in the spool.
     pub(in crate::capture) fn note_found(&self, ended: u64, rejected: u64) {
         self.depth.fetch_add(ended, Relaxed);
@@ -34,6 +52,7 @@ impl Counters {
     pub(in crate::capture) fn note_late(&self, call_id: &str) {
         self.late.fetch_add(1, Relaxed);
         tracing::debug!(call_id, "a call goes on before its start is written");
+        self.last_late_at_ms.store((self.now_ms)(), Relaxed);
     }
 
     pub(in crate::capture) fn note_ended(&self) {
@@ -84,21 +103,29 @@ impl Counters {
         self.depth.load(Relaxed)
     }
 
-    pub(in crate::capture) fn health(&self, now_ms: i64) -> RecorderHealth {
-        let oldest_at_ms = self.oldest_at_ms.load(Relaxed);
-        let lag_ms = if oldest_at_ms == 0 { 0 } else { now_ms.saturating_sub(oldest_at_ms) };
+    pub(in crate::capture) fn health(&self) -> RecorderHealth {
+        let time_in = |at_ms: &AtomicI64| Some(at_ms.load(Relaxed)).filter(|at_ms| *at_ms != 0);
+        let lag_ms = time_in(&self.oldest_at_ms).map_or(0, |oldest_at_ms| (self.now_ms)().saturating_sub(oldest_at_ms));
+        let (last_error, last_error_at_ms) = self.last_error().clone().unzip();
         let lost_to = |state: u8| self.lost_to[usize::from(state)].load(Relaxed);
         RecorderHealth {
             spool_depth: self.depth(),
             lag_ms: u64::try_from(lag_ms).unwrap_or(0),
             late: self.late.load(Relaxed),
+            last_late_at_ms: time_in(&self.last_late_at_ms),
+            spool_fault: match self.spool_state.load(Relaxed) {
+                WRITABLE => None,
+                FULL => Some(SpoolFault::Full),
+                _ => Some(SpoolFault::Unavailable),
+            },
             lost: LostCalls {
                 spool_full: lost_to(FULL),
                 spool_unavailable: lost_to(UNAVAILABLE),
                 overloaded: lost_to(WRITABLE),
                 rejected: self.rejected.load(Relaxed),
             },
-            last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            last_error,
+            last_error_at_ms,
         }
     }
 
@@ -109,9 +136,13 @@ impl Counters {
 
     /// Whether it is another one than before.
     fn set_last_error(&self, text: String) -> bool {
-        let mut last_error = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_another = last_error.as_ref() != Some(&text);
-        *last_error = Some(text);
+        let mut last_error = self.last_error();
+        let is_another = last_error.as_ref().is_none_or(|(before, _)| *before != text);
+        *last_error = Some((text, (self.now_ms)()));
         is_another
+    }
+
+    fn last_error(&self) -> MutexGuard<'_, Option<(String, i64)>> {
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

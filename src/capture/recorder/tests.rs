@@ -171,7 +171,8 @@ async fn a_call_that_ends_after_any_silence_is_written_though_nothing_follows() 
 async fn a_start_takes_the_ends_along_that_wait() {
     let folder = tempfile::tempdir().unwrap();
     let file = SpoolFile::open(&folder.path().join("spool.db"), u64::MAX).await.unwrap();
-    let queue = FrameQueue::new(file.clone(), Arc::default(), Arc::default(), QUEUE_MAX_BYTES);
+    let counters = Arc::new(Counters::new(Arc::new(|| NOW_MS)));
+    let queue = FrameQueue::new(file.clone(), counters, Arc::default(), QUEUE_MAX_BYTES);
     queue.write(start_frame(&call_start("one")).unwrap()).await.unwrap();
     queue.push(end_frame("one", NOW_MS, &[record_of("one", 1, 1)]).unwrap()).unwrap();
     assert_eq!(file.count(FrameKind::End).await.unwrap(), 0);

@@ -22,7 +22,6 @@ const SLOW: Duration = Duration::from_millis(20);
 const SLOW_FOR: Duration = Duration::from_secs(1);
 
 /// The way into the spool.
-#[derive(Debug)]
 pub(in crate::capture) struct FrameQueue {
     file: SpoolFile,
     counters: Arc<Counters>,

@@ -48,9 +48,15 @@ pub async fn admit_program(
     Ok(next.run(request).await)
 }
 
+/// What pages ask for over and over by themselves.
+const BY_ITSELF: [&str; 2] = ["/_fn/get_recorder", "/_fn/get_arrivals"];
+
 /// The gate of pages and server functions.
 pub async fn admit_person(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    match person(&state, request.headers()).await {
+    let is_by_itself = BY_ITSELF.iter().any(|path| request.uri().path().starts_with(path));
+    let admitted =
+        if is_by_itself { onlooker(&state, request.headers()).await } else { person(&state, request.headers()).await };
+    match admitted {
         Ok(Some(principal)) => {
             introduce(&mut request, principal, &state);
             next.run(request).await
@@ -67,6 +73,16 @@ pub(super) async fn person(state: &AppState, headers: &HeaderMap) -> Result<Opti
     }
     let Some(token) = session_cookie::read(headers, &state.access) else { return Ok(None) };
     let account = state.ledger.session_account(&token, state.clock.now_ms()).await?;
+    Ok(account.map(Principal::Account))
+}
+
+/// As [`person`], for what a page asks by itself: it keeps no session alive.
+async fn onlooker(state: &AppState, headers: &HeaderMap) -> Result<Option<Principal>, LedgerError> {
+    if is_local(state, headers).await? {
+        return Ok(Some(Principal::LocalOwner));
+    }
+    let Some(token) = session_cookie::read(headers, &state.access) else { return Ok(None) };
+    let account = state.ledger.peek_session(&token, state.clock.now_ms()).await?;
     Ok(account.map(Principal::Account))
 }
 

@@ -10,13 +10,14 @@ const ADDRESS: &str = "/api/live";
 const FIRST_PAUSE_S: u64 = 2;
 const LONGEST_PAUSE_S: u64 = 60;
 
-/// Hands every version that the server tells of a question to `on_version`, until what called it is cleaned up.
-pub fn listen(question: &str, is_connected: RwSignal<bool>, on_version: impl Fn(u64) + 'static) {
+/// Hands every version that the server tells of a question to `on_event`, with the number of the recorder's news, until what
+/// called it is cleaned up.
+pub fn listen(question: &str, is_connected: RwSignal<bool>, on_event: impl Fn(u64, u64) + 'static) {
     let line = Line {
         address: StoredValue::new_local(format!("{ADDRESS}?{question}")),
         stream: StoredValue::new_local(None),
         pause_s: StoredValue::new_local(FIRST_PAUSE_S),
-        on_version: StoredValue::new_local(Box::new(on_version)),
+        on_event: StoredValue::new_local(Box::new(on_event)),
         is_connected,
     };
     line.open();
@@ -33,7 +34,7 @@ struct Line {
     address: StoredValue<String, LocalStorage>,
     stream: StoredValue<Option<Stream>, LocalStorage>,
     pause_s: StoredValue<u64, LocalStorage>,
-    on_version: StoredValue<Box<dyn Fn(u64)>, LocalStorage>,
+    on_event: StoredValue<Box<dyn Fn(u64, u64)>, LocalStorage>,
     is_connected: RwSignal<bool>,
 }
 
@@ -61,11 +62,11 @@ impl Line {
     }
 
     fn tell(self, message: &MessageEvent) {
-        let version = message.data().as_string().and_then(|data| version_in(&data));
+        let event = message.data().as_string().and_then(|data| read_event(&data));
         self.pause_s.try_set_value(FIRST_PAUSE_S);
         self.is_connected.try_set(true);
-        if let Some(version) = version {
-            self.on_version.try_with_value(|on_version| on_version(version));
+        if let Some((version, news)) = event {
+            self.on_event.try_with_value(|on_event| on_event(version, news));
         }
     }
 }
@@ -104,6 +105,7 @@ impl Drop for Stream {
     }
 }
 
-fn version_in(data: &str) -> Option<u64> {
-    serde_json::from_str::<serde_json::Value>(data).ok()?.get("version")?.as_u64()
+fn read_event(data: &str) -> Option<(u64, u64)> {
+    let event = serde_json::from_str::<serde_json::Value>(data).ok()?;
+    Some((event.get("version")?.as_u64()?, event.get("recorder")?.as_u64()?))
 }
