@@ -295,7 +295,7 @@ impl<T: Clone> Believed<T> {
         self.is_used = true;
         let reliability = match self.age_ms(now_ms) {
             ..RENEWED_AFTER_MS => Reliability::Sure,
-            ..BELIEVED_MS => Reliability::Due,
+            RENEWED_AFTER_MS..BELIEVED_MS => Reliability::Due,
             _ => Reliability::Old,
         };
         Known { what: self.what.clone(), reliability }
