@@ -12,7 +12,8 @@ pub struct RecorderHealth {
     pub lag_ms: u64,
     /// Calls that were sent to the provider before the spool had them: a crash in that moment would have lost them.
     pub late: u64,
-    /// Finished calls of which no record could be kept.
+    /// Finished calls of which no record could be kept, also those of earlier runs: for 30 days after the last of them, and until the
+    /// next start.
     pub lost: LostCalls,
     /// What went wrong last, if anything did.
     pub last_error: Option<String>,

@@ -2,6 +2,7 @@
 
 use crate::domain::recorder_health::{LostCalls, RecorderHealth};
 use crate::ledger::LedgerError;
+use crate::ledger::spool::Losses;
 use std::fmt::Display;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -13,6 +14,10 @@ pub(in crate::capture) struct Counters {
     oldest_at_ms: AtomicI64,
     late: AtomicU64,
     lost_to: [AtomicU64; 3],
+    /// When the last of them ended.
+    lost_at_ms: AtomicI64,
+    /// How many of them the spool knows of.
+    kept_losses: AtomicU64,
     rejected: AtomicU64,
     /// Why the spool cannot be written at the moment: an index into `lost_to`.
     spool_state: AtomicU8,
@@ -30,6 +35,18 @@ impl Counters {
         self.rejected.fetch_add(rejected, Relaxed);
     }
 
+    /// What earlier processes lost.
+    pub(in crate::capture) fn note_found_losses(&self, losses: &Losses) {
+        let lost = &losses.calls;
+        for (state, calls) in
+            [(FULL, lost.spool_full), (UNAVAILABLE, lost.spool_unavailable), (WRITABLE, lost.overloaded)]
+        {
+            self.lost_to[usize::from(state)].fetch_add(calls, Relaxed);
+        }
+        self.lost_at_ms.store(losses.last_at_ms, Relaxed);
+        self.note_losses_kept(losses);
+    }
+
     pub(in crate::capture) fn note_late(&self) {
         self.late.fetch_add(1, Relaxed);
     }
@@ -43,10 +60,30 @@ impl Counters {
     }
 
     /// A call that had ended could not be kept, not even in memory.
-    pub(in crate::capture) fn note_lost(&self, call_id: &str) {
+    pub(in crate::capture) fn note_lost(&self, call_id: &str, at_ms: i64) {
         self.take_from_depth(1);
+        self.lost_at_ms.store(at_ms, Relaxed);
         self.lost_to[usize::from(self.spool_state.load(Relaxed))].fetch_add(1, Relaxed);
-        tracing::error!(call_id, "a call is lost: the spool cannot be written and memory holds all that it may");
+        tracing::error!(call_id, "a call is lost: neither the spool nor memory can take it");
+    }
+
+    /// The number of lost calls, if the spool does not know it.
+    pub(in crate::capture) fn losses_to_keep(&self) -> Option<Losses> {
+        let losses = Losses { calls: self.lost(), last_at_ms: self.lost_at_ms.load(Relaxed) };
+        (losses.calls.total() != self.kept_losses.load(Relaxed)).then_some(losses)
+    }
+
+    pub(in crate::capture) fn note_losses_kept(&self, losses: &Losses) {
+        self.kept_losses.store(losses.calls.total(), Relaxed);
+    }
+
+    /// Calls that have ended, which only their start is known of when the process ends.
+    pub(in crate::capture) fn note_cut_off(&self, calls: u64) {
+        self.take_from_depth(calls);
+        tracing::error!(
+            calls,
+            "the ends of calls cannot be written; the next start records these calls as interrupted"
+        );
     }
 
     pub(in crate::capture) fn note_rejected(&self, call_id: &str, error: &dyn Display) {
@@ -85,18 +122,23 @@ impl Counters {
     pub(in crate::capture) fn health(&self, now_ms: i64) -> RecorderHealth {
         let oldest_at_ms = self.oldest_at_ms.load(Relaxed);
         let lag_ms = if oldest_at_ms == 0 { 0 } else { now_ms.saturating_sub(oldest_at_ms) };
-        let lost_to = |state: u8| self.lost_to[usize::from(state)].load(Relaxed);
         RecorderHealth {
             spool_depth: self.depth(),
             lag_ms: u64::try_from(lag_ms).unwrap_or(0),
             late: self.late.load(Relaxed),
-            lost: LostCalls {
-                spool_full: lost_to(FULL),
-                spool_unavailable: lost_to(UNAVAILABLE),
-                overloaded: lost_to(WRITABLE),
-                rejected: self.rejected.load(Relaxed),
-            },
+            lost: LostCalls { rejected: self.rejected.load(Relaxed), ..self.lost() },
             last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
+    /// Without those that the ledger refuses.
+    fn lost(&self) -> LostCalls {
+        let lost_to = |state: u8| self.lost_to[usize::from(state)].load(Relaxed);
+        LostCalls {
+            spool_full: lost_to(FULL),
+            spool_unavailable: lost_to(UNAVAILABLE),
+            overloaded: lost_to(WRITABLE),
+            rejected: 0,
         }
     }
 
