@@ -12,7 +12,7 @@ use self::counters::Counters;
 use super::spool::drain::Drain;
 use super::spool::queue::FrameQueue;
 use super::spool::writer::{flush_frames, write_frames};
-use super::spool::{end_frame, end_interrupted, start_frame, usage_frame};
+use super::spool::{end_frame, interrupted_ends, start_frame, usage_frame};
 use crate::domain::cost::price_record;
 use crate::domain::price::{PriceBook, model_family};
 use crate::domain::recorder_health::RecorderHealth;
@@ -32,8 +32,14 @@ const START_WAITS: Duration = Duration::from_millis(2);
 /// How long closing waits for the ledger to take what the spool has. The rest is taken at the next start.
 const CLOSE_WAITS: Duration = Duration::from_secs(5);
 
+/// For how long after the last lost call a new start still tells the number of lost calls.
+const LOSSES_STAY_MS: i64 = 30 * 24 * 3_600_000;
+
 /// What memory may hold of calls while the spool cannot be written, unless said otherwise.
 pub const QUEUE_MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Tells the time in UTC milliseconds.
+pub(in crate::capture) type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 /// Where the spool is, how large it may get, and what time it is.
 #[derive(Clone)]
@@ -43,7 +49,7 @@ pub struct RecorderOptions {
     /// What memory may hold while the spool cannot be written.
     pub queue_max_bytes: usize,
     /// UTC milliseconds.
-    pub now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
+    pub now_ms: Clock,
 }
 
 /// The recorder of this process. Cheap to clone; all clones share the spool.
@@ -58,7 +64,7 @@ struct Shared {
     file: SpoolFile,
     queue: Arc<FrameQueue>,
     counters: Arc<Counters>,
-    now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
+    now_ms: Clock,
     recorded: RecordedListener,
     tasks: Mutex<Option<Tasks>>,
 }
@@ -75,16 +81,12 @@ struct Tasks {
 }
 
 impl Recorder {
-    /// Opens the spool, ends the calls that a crash left open in it as interrupted, and begins to hand over what is there.
-    /// One process at a time can: a second one gets [`LedgerError::Locked`].
+    /// Opens the spool and begins to hand over what is there. Calls that a crash left open in it are ended as interrupted, as
+    /// soon as that can be written. One process at a time can: a second one gets [`LedgerError::Locked`].
     pub async fn open(ledger: Ledger, prices: Arc<PriceBook>, options: RecorderOptions) -> Result<Self, LedgerError> {
         let file = SpoolFile::open(&options.spool_path, options.spool_max_bytes).await?;
-        let interrupted = end_interrupted(&file, (options.now_ms)()).await?;
-        if interrupted > 0 {
-            tracing::warn!(interrupted, "calls were under way when Tollbridge last ended; they are recorded as failed");
-        }
-        let counters = Arc::new(Counters::new(options.now_ms.clone()));
-        counters.note_found(file.count(FrameKind::End).await?, file.count(FrameKind::Rejected).await?);
+        let interrupted = interrupted_ends(&file, (options.now_ms)()).await?;
+        let counters = Arc::new(found_in(&file, &interrupted, &options.now_ms).await?);
         let has_written = Arc::new(Notify::new());
         let queue = FrameQueue::new(file.clone(), counters.clone(), has_written.clone(), options.queue_max_bytes);
         let queue = Arc::new(queue);
@@ -96,6 +98,7 @@ impl Recorder {
             prices: prices.clone(),
             counters: counters.clone(),
             recorded: recorded.clone(),
+            interrupted,
             position: 0,
         };
         let tasks = Tasks {
@@ -147,7 +150,7 @@ impl Recorder {
         let frame = end_frame(call_id, (self.shared.now_ms)(), records);
         self.shared.counters.note_ended();
         if !frame.is_ok_and(|frame| self.shared.queue.push(frame).is_ok()) {
-            self.shared.counters.note_lost(call_id);
+            self.shared.counters.note_lost(call_id, (self.shared.now_ms)());
         }
     }
 
@@ -183,7 +186,8 @@ impl Recorder {
         }
     }
 
-    /// Writes what is left, gives the ledger some seconds to take it, and lets go of the spool. Before [`Ledger::close`].
+    /// Writes what is left, gives the ledger some seconds to take it, and lets go of the spool. Before [`Ledger::close`]. Where
+    /// the spool cannot be written, it waits some seconds for that too.
     pub async fn close(&self) {
         let tasks = self.shared.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(tasks) = tasks else { return };
@@ -222,6 +226,22 @@ pub async fn record(
 ) -> Result<Vec<Applied>, LedgerError> {
     let events = records.into_iter().map(|record| to_event(prices, None, record)).collect();
     ledger.apply(events).await
+}
+
+/// What earlier processes left in the spool. The ends of interrupted calls wait for the ledger like those that are in the file.
+async fn found_in(file: &SpoolFile, interrupted: &[Frame], now_ms: &Clock) -> Result<Counters, LedgerError> {
+    let counters = Counters::new(now_ms.clone());
+    let interrupted = interrupted.len() as u64;
+    if interrupted > 0 {
+        tracing::warn!(interrupted, "calls were under way when Tollbridge last ended; they are recorded as failed");
+    }
+    let ended = file.count(FrameKind::End).await?;
+    counters.note_found(ended + interrupted, file.count(FrameKind::Rejected).await?);
+    let losses = file.losses().await?;
+    if losses.last_at_ms > now_ms() - LOSSES_STAY_MS {
+        counters.note_found_losses(&losses);
+    }
+    Ok(counters)
 }
 
 /// `id` is given to a call that has one already.

@@ -54,19 +54,12 @@ pub(super) fn ended_records(frame: &Frame) -> Result<Vec<UsageRecord>, serde_jso
     serde_json::from_str(&frame.payload)
 }
 
-/// Ends every call that an earlier process left open, with what is known of it. Call it before anything is written.
-/// Gives the number of calls.
-pub(super) async fn end_interrupted(file: &SpoolFile, now_ms: i64) -> Result<usize, LedgerError> {
-    const AT_ONCE: usize = 500;
+/// The ends of the calls that earlier processes left open, with what is known of them. Once they are written, these calls
+/// are over.
+pub(super) async fn interrupted_ends(file: &SpoolFile, now_ms: i64) -> Result<Vec<Frame>, LedgerError> {
     let open = file.left_open().await?;
-    let ends: Vec<Frame> = open
-        .chunk_by(|one, two| one.frame.call_id == two.frame.call_id)
-        .filter_map(|call| interrupted(call, now_ms))
-        .collect();
-    for frames in ends.chunks(AT_ONCE) {
-        file.append(frames.to_vec()).await?;
-    }
-    Ok(ends.len())
+    let calls = open.chunk_by(|one, two| one.frame.call_id == two.frame.call_id);
+    Ok(calls.filter_map(|call| interrupted(call, now_ms)).collect())
 }
 
 /// The end of one open call. None if no frame of it can be read, which only a frame of a later version can be.

@@ -16,7 +16,8 @@ pub struct RecorderHealth {
     pub last_late_at_ms: Option<i64>,
     /// Why the spool cannot be written at the moment; none while it can.
     pub spool_fault: Option<SpoolFault>,
-    /// Finished calls of which no record could be kept.
+    /// Finished calls of which no record could be kept, also those of earlier runs: for 30 days after the last of them, and until the
+    /// next start.
     pub lost: LostCalls,
     /// What went wrong last, if anything did.
     pub last_error: Option<String>,

@@ -6,8 +6,10 @@
 //! (`kill -9`); it takes well under a millisecond. A flushed one survives the end of the machine's power; a flush takes
 //! several milliseconds and runs beside the writes ([`SpoolFile::flush`]), so that no call waits for a disk.
 
+mod losses;
 mod segments;
 
+pub use losses::Losses;
 pub(super) use segments::{FRAME_TABLES, MOVE_REJECTED};
 
 use self::segments::{Segments, open_frames};
@@ -26,6 +28,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pages that each connection keeps; the frames that are at work are few.
 const CACHE_KIB: u64 = 512;
 const PAGE_BYTES: u64 = 4096;
+/// The smallest limit there is, whatever is asked for.
+const MIN_PAGES: u64 = 16;
 /// Beyond it, 8 MiB, the log is copied into the file, by the flush.
 const LOG_PAGES: u64 = 2048;
 
@@ -71,6 +75,8 @@ struct OpenFile {
     /// Reads, and copies the log into the file.
     reader: Mutex<Connection>,
     is_flushing: AtomicBool,
+    /// A flush failed, so that what is in the log may never reach the disk.
+    is_log_in_doubt: AtomicBool,
     _lock: LedgerLock,
 }
 
@@ -108,8 +114,8 @@ impl SpoolState {
 }
 
 impl SpoolFile {
-    /// Opens the file, creating it if it is not there. It refuses to grow beyond `max_bytes`. A second process is
-    /// refused with [`LedgerError::Locked`].
+    /// Opens the file, creating it if it is not there. It takes no more frames beyond `max_bytes`; what has to be written so
+    /// that frames can leave goes beyond it. A second process is refused with [`LedgerError::Locked`].
     pub async fn open(path: &Path, max_bytes: u64) -> Result<Self, LedgerError> {
         let path = path.to_owned();
         off_runtime(move || OpenFile::open(path, max_bytes).map(|file| Self(Arc::new(file)))).await
@@ -133,12 +139,14 @@ impl SpoolFile {
         self.0.writer()
     }
 
-    /// Writes the frames, all or none, as [`FrameWriter::append`] does.
-    pub async fn append(&self, frames: Vec<Frame>) -> Result<(), LedgerError> {
-        self.run(move |file| file.writer().append(frames.iter())).await
+    /// Writes the ends of calls that earlier processes left open, all or none, also where the file is full: without them
+    /// nothing of these calls could ever leave it.
+    pub async fn end_left_open(&self, ends: Vec<Frame>) -> Result<(), LedgerError> {
+        self.run(move |file| lock(&file.segments).append_beyond_limit(&ends)).await
     }
 
-    /// Makes what was written before survive a loss of power, and keeps the log short.
+    /// Makes what was written before survive a loss of power, and keeps the log short. After an error that is not so, and this
+    /// has to be called again.
     pub async fn flush(&self) -> Result<(), LedgerError> {
         self.run(|file| {
             file.is_flushing.store(true, Ordering::Relaxed);
@@ -187,6 +195,11 @@ impl SpoolFile {
         .await
     }
 
+    /// The calls that were lost, as it was kept last.
+    pub async fn losses(&self) -> Result<Losses, LedgerError> {
+        self.run(|file| losses::read(&lock(&file.reader))).await
+    }
+
     /// Takes calls out that ended up to this number, and their earlier frames: the ledger has them. Not all at once, because
     /// many together cost less; a crash before that has them handed over once more. Says whether some are left, for which
     /// this has to be called again.
@@ -213,6 +226,14 @@ impl SpoolFile {
         .await
     }
 
+    /// Keeps everybody from writing until it is dropped.
+    #[cfg(test)]
+    pub(crate) fn hold_for_test(&self) -> Connection {
+        let other = connect(&self.0.path).unwrap();
+        other.execute_batch("begin immediate").unwrap();
+        other
+    }
+
     /// Waits until nobody else has the file, and lets go of it without finishing anything.
     #[cfg(test)]
     pub(crate) async fn abandon_for_test(self) {
@@ -237,21 +258,32 @@ impl FrameWriter<'_> {
     pub fn append<'a>(&mut self, frames: impl Iterator<Item = &'a Frame> + Clone) -> Result<(), LedgerError> {
         self.0.append(frames)
     }
+
+    /// Whether the file has the start of this call and not its end.
+    pub fn has_open(&self, call_id: &str) -> bool {
+        self.0.has_open(call_id)
+    }
+
+    /// Keeps how many calls were lost, also where the file is full.
+    pub fn keep_losses(&mut self, losses: &Losses) -> Result<(), LedgerError> {
+        self.0.keep_losses(losses)
+    }
 }
 
 impl OpenFile {
     fn open(path: PathBuf, max_bytes: u64) -> Result<Self, LedgerError> {
         let lock = claim_file(&path)?;
-        let writer = connect(&path, max_bytes)?;
+        let writer = connect(&path)?;
         keep_private(&path)?;
-        let segments = Segments::open(writer)?;
-        let reader = connect(&path, max_bytes)?;
+        let segments = Segments::open(writer, (max_bytes / PAGE_BYTES).max(MIN_PAGES))?;
+        let reader = connect(&path)?;
         Ok(Self {
             path,
             first_number: segments.next_number(),
             segments: Mutex::new(segments),
             reader: Mutex::new(reader),
             is_flushing: AtomicBool::new(false),
+            is_log_in_doubt: AtomicBool::new(false),
             _lock: lock,
         })
     }
@@ -263,6 +295,12 @@ impl OpenFile {
     fn flush(&self) -> Result<(), LedgerError> {
         // A descriptor of its own each time: after a failed flush the kernel says so once, and only to the old one.
         let flushed = File::open(log_of(&self.path)).and_then(|log| log.sync_data());
+        if flushed.is_err() {
+            self.is_log_in_doubt.store(true, Ordering::Relaxed);
+        }
+        if self.is_log_in_doubt.load(Ordering::Relaxed) {
+            self.leave_log()?;
+        }
         flushed.map_err(|error| LedgerError::Unavailable(error.to_string()))?;
         // The length of the log's file tells nothing: it is filled again from its beginning, and never cut.
         let reader = lock(&self.reader);
@@ -273,6 +311,17 @@ impl OpenFile {
             reader.query_one("pragma wal_checkpoint(passive)", [], |_| Ok(()))?;
             lock(&self.segments).let_go()?;
         }
+        Ok(())
+    }
+
+    /// Begins a new log. What is in the old one is copied into the file, which is flushed by that: after a failed flush the
+    /// system still has it in memory, and does not try again to get it to the disk.
+    fn leave_log(&self) -> Result<(), LedgerError> {
+        let is_busy = lock(&self.reader).query_one("pragma wal_checkpoint(truncate)", [], |row| row.get(0))?;
+        if is_busy {
+            return Err(LedgerError::Busy);
+        }
+        self.is_log_in_doubt.store(false, Ordering::Relaxed);
         Ok(())
     }
 
@@ -290,13 +339,12 @@ impl FrameKind {
     }
 }
 
-fn connect(path: &Path, max_bytes: u64) -> Result<Connection, LedgerError> {
+fn connect(path: &Path) -> Result<Connection, LedgerError> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.execute_batch(&format!(
         "pragma journal_mode = wal; pragma synchronous = normal; pragma cache_size = -{CACHE_KIB}; \
-         pragma max_page_count = {}; pragma wal_autocheckpoint = {}",
-        (max_bytes / PAGE_BYTES).max(16),
+         pragma wal_autocheckpoint = {}",
         4 * LOG_PAGES,
     ))?;
     Ok(connection)

@@ -1,14 +1,15 @@
-//! What the recorder counts, and what went wrong last. Only the tasks around the spool write it.
+//! What the recorder counts, and what went wrong last.
 
+use super::Clock;
 use crate::domain::recorder_health::{LostCalls, RecorderHealth, SpoolFault};
 use crate::ledger::LedgerError;
+use crate::ledger::spool::Losses;
 use std::fmt::Display;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(in crate::capture) struct Counters {
-    /// UTC milliseconds.
-    now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
+    now_ms: Clock,
     depth: AtomicU64,
     /// 0: nothing waits.
     oldest_at_ms: AtomicI64,
@@ -16,6 +17,10 @@ pub(in crate::capture) struct Counters {
     /// 0: none was.
     last_late_at_ms: AtomicI64,
     lost_to: [AtomicU64; 3],
+    /// When the last of them ended.
+    lost_at_ms: AtomicI64,
+    /// How many of them the spool knows of.
+    kept_losses: AtomicU64,
     rejected: AtomicU64,
     /// Why the spool cannot be written at the moment: an index into `lost_to`.
     spool_state: AtomicU8,
@@ -28,7 +33,7 @@ const FULL: u8 = 1;
 const UNAVAILABLE: u8 = 2;
 
 impl Counters {
-    pub(in crate::capture) fn new(now_ms: Arc<dyn Fn() -> i64 + Send + Sync>) -> Self {
+    pub(in crate::capture) fn new(now_ms: Clock) -> Self {
         Self {
             now_ms,
             depth: AtomicU64::default(),
@@ -36,6 +41,8 @@ impl Counters {
             late: AtomicU64::default(),
             last_late_at_ms: AtomicI64::default(),
             lost_to: Default::default(),
+            lost_at_ms: AtomicI64::default(),
+            kept_losses: AtomicU64::default(),
             rejected: AtomicU64::default(),
             spool_state: AtomicU8::default(),
             last_error: Mutex::default(),
@@ -46,6 +53,18 @@ impl Counters {
     pub(in crate::capture) fn note_found(&self, ended: u64, rejected: u64) {
         self.depth.fetch_add(ended, Relaxed);
         self.rejected.fetch_add(rejected, Relaxed);
+    }
+
+    /// What earlier processes lost.
+    pub(in crate::capture) fn note_found_losses(&self, losses: &Losses) {
+        let lost = &losses.calls;
+        for (state, calls) in
+            [(FULL, lost.spool_full), (UNAVAILABLE, lost.spool_unavailable), (WRITABLE, lost.overloaded)]
+        {
+            self.lost_to[usize::from(state)].fetch_add(calls, Relaxed);
+        }
+        self.lost_at_ms.store(losses.last_at_ms, Relaxed);
+        self.note_losses_kept(losses);
     }
 
     /// A call is sent although its start is not written yet. Should it be lost in a crash, the log has its id.
@@ -64,10 +83,30 @@ impl Counters {
     }
 
     /// A call that had ended could not be kept, not even in memory.
-    pub(in crate::capture) fn note_lost(&self, call_id: &str) {
+    pub(in crate::capture) fn note_lost(&self, call_id: &str, at_ms: i64) {
         self.take_from_depth(1);
+        self.lost_at_ms.store(at_ms, Relaxed);
         self.lost_to[usize::from(self.spool_state.load(Relaxed))].fetch_add(1, Relaxed);
-        tracing::error!(call_id, "a call is lost: the spool cannot be written and memory holds all that it may");
+        tracing::error!(call_id, "a call is lost: neither the spool nor memory can take it");
+    }
+
+    /// The number of lost calls, if the spool does not know it.
+    pub(in crate::capture) fn losses_to_keep(&self) -> Option<Losses> {
+        let losses = Losses { calls: self.lost(), last_at_ms: self.lost_at_ms.load(Relaxed) };
+        (losses.calls.total() != self.kept_losses.load(Relaxed)).then_some(losses)
+    }
+
+    pub(in crate::capture) fn note_losses_kept(&self, losses: &Losses) {
+        self.kept_losses.store(losses.calls.total(), Relaxed);
+    }
+
+    /// Calls that have ended, which only their start is known of when the process ends.
+    pub(in crate::capture) fn note_cut_off(&self, calls: u64) {
+        self.take_from_depth(calls);
+        tracing::error!(
+            calls,
+            "the ends of calls cannot be written; the next start records these calls as interrupted"
+        );
     }
 
     pub(in crate::capture) fn note_rejected(&self, call_id: &str, error: &dyn Display) {
@@ -107,7 +146,6 @@ impl Counters {
         let time_in = |at_ms: &AtomicI64| Some(at_ms.load(Relaxed)).filter(|at_ms| *at_ms != 0);
         let lag_ms = time_in(&self.oldest_at_ms).map_or(0, |oldest_at_ms| (self.now_ms)().saturating_sub(oldest_at_ms));
         let (last_error, last_error_at_ms) = self.last_error().clone().unzip();
-        let lost_to = |state: u8| self.lost_to[usize::from(state)].load(Relaxed);
         RecorderHealth {
             spool_depth: self.depth(),
             lag_ms: u64::try_from(lag_ms).unwrap_or(0),
@@ -118,14 +156,20 @@ impl Counters {
                 FULL => Some(SpoolFault::Full),
                 _ => Some(SpoolFault::Unavailable),
             },
-            lost: LostCalls {
-                spool_full: lost_to(FULL),
-                spool_unavailable: lost_to(UNAVAILABLE),
-                overloaded: lost_to(WRITABLE),
-                rejected: self.rejected.load(Relaxed),
-            },
+            lost: LostCalls { rejected: self.rejected.load(Relaxed), ..self.lost() },
             last_error,
             last_error_at_ms,
+        }
+    }
+
+    /// Without those that the ledger refuses.
+    fn lost(&self) -> LostCalls {
+        let lost_to = |state: u8| self.lost_to[usize::from(state)].load(Relaxed);
+        LostCalls {
+            spool_full: lost_to(FULL),
+            spool_unavailable: lost_to(UNAVAILABLE),
+            overloaded: lost_to(WRITABLE),
+            rejected: 0,
         }
     }
 

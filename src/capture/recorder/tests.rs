@@ -1,12 +1,14 @@
 //! What the recorder promises of calls that it is in the middle of: none is lost, none is counted twice, none is held up.
 
 mod backup;
+mod full;
 
 use super::*;
 use crate::domain::account::{NewPassword, Role};
 use crate::domain::audit::Actor;
 use crate::domain::period::Zone;
 use crate::domain::query::UsageQuery;
+use crate::domain::recorder_health::LostCalls;
 use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{CallContext, CallOutcome, PricingState, Scope, ServiceTerms, Source, UserId};
 use crate::ledger::invite::Joined;
@@ -235,7 +237,7 @@ async fn running_calls_of_this_process_are_left_alone() {
     let recorder = recorder_in(folder.path()).await;
     assert!(write_all(&recorder, &["running"]).await);
     assert_eq!(recorder.shared.file.left_open().await.unwrap(), []);
-    assert_eq!(end_interrupted(&recorder.shared.file, NOW_MS).await.unwrap(), 0);
+    assert_eq!(interrupted_ends(&recorder.shared.file, NOW_MS).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -250,7 +252,7 @@ async fn a_crash_between_ledger_and_spool_counts_nothing_twice() {
         start_frame(&call_start("call-1")).unwrap(),
         end_frame("call-1", NOW_MS, &[record_of("call-1", 10, 20)]).unwrap(),
     ];
-    file.append(frames.to_vec()).await.unwrap();
+    file.writer().append(frames.iter()).unwrap();
     drop(file);
     let recorder = recorder_in(folder.path()).await;
     assert_eq!(recorder.health().spool_depth, 1);
@@ -293,7 +295,7 @@ async fn what_no_version_can_read_is_kept_aside_and_counted() {
     let good = end_frame("good", NOW_MS, &[record_of("good", 1, 1)]).unwrap();
     // A count that does not fit the ledger's integers is refused by it.
     let huge = end_frame("huge", NOW_MS, &[record_of("huge", u64::MAX, 1)]).unwrap();
-    file.append(vec![unreadable, huge, good]).await.unwrap();
+    file.writer().append([unreadable, huge, good].iter()).unwrap();
     drop(file);
     for start in 1..=2 {
         let recorder = recorder_in(folder.path()).await;
@@ -347,6 +349,9 @@ async fn a_full_spool_loses_nothing_until_memory_is_full_too_and_counts_what_it_
     recorder.drained().await;
     let summary = ledger.report(&owner(), &UsageQuery::default(), NOW_MS).await.unwrap().summary;
     assert_eq!(summary.total_calls as u64, 80 - lost.total(), "all others are recorded");
+    kill(recorder).await;
+    let recorder = recorder_in(folder.path()).await;
+    assert_eq!(recorder.health().lost, lost, "and the next start still tells");
 }
 
 #[tokio::test]

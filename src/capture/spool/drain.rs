@@ -6,7 +6,7 @@ use crate::capture::recorder::counters::Counters;
 use crate::capture::recorder::{RecordedListener, to_event};
 use crate::domain::price::PriceBook;
 use crate::domain::usage::UsageEvent;
-use crate::ledger::spool::{SpoolFile, StoredFrame};
+use crate::ledger::spool::{Frame, SpoolFile, StoredFrame};
 use crate::ledger::{Applied, ApplyOutcome, Ledger, LedgerError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,8 @@ const BATCH: u32 = 500;
 const GATHER: Duration = Duration::from_millis(50);
 /// How often a call is tried by itself before it is set aside.
 const TRIES: u32 = 5;
+/// Ends of interrupted calls that are written together at most.
+const ENDS_AT_ONCE: usize = 500;
 /// After that long without a call, those that the ledger has leave the spool.
 const FORGET_AFTER: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -29,6 +31,8 @@ pub(in crate::capture) struct Drain {
     pub prices: Arc<PriceBook>,
     pub counters: Arc<Counters>,
     pub recorded: RecordedListener,
+    /// Ends of calls that earlier processes left open, as long as they are not in the file.
+    pub interrupted: Vec<Frame>,
     /// The number of the last frame that the ledger has, or that is set aside.
     pub position: i64,
 }
@@ -40,6 +44,7 @@ impl Drain {
         let mut pause = FIRST_PAUSE;
         loop {
             let more_written = has_written.notified();
+            self.end_interrupted().await;
             let frames = match self.file.ended_after(self.position, BATCH).await {
                 Ok(frames) => frames,
                 Err(error) => {
@@ -55,7 +60,7 @@ impl Drain {
                 }
                 let is_quiet = tokio::select! {
                     () = more_written => false,
-                    () = tokio::time::sleep(FORGET_AFTER), if has_remains => true,
+                    () = tokio::time::sleep(FORGET_AFTER), if has_remains || !self.interrupted.is_empty() => true,
                     _ = stop.wait_for(|stop| *stop) => false,
                 };
                 if is_quiet {
@@ -86,6 +91,17 @@ impl Drain {
     async fn gather(&self, stop: &mut watch::Receiver<bool>) {
         // Only the time matters, and that the wait can be cut short.
         tokio::time::timeout(GATHER, stop.wait_for(|stop| *stop)).await.ok();
+    }
+
+    /// Where the disk is full they cannot be written yet. That holds up nothing else, and is tried again.
+    async fn end_interrupted(&mut self) {
+        while !self.interrupted.is_empty() {
+            let some = self.interrupted.len().min(ENDS_AT_ONCE);
+            if let Err(error) = self.file.end_left_open(self.interrupted[..some].to_vec()).await {
+                return self.counters.note_error("interrupted calls cannot be ended in the spool", &error);
+            }
+            self.interrupted.drain(..some);
+        }
     }
 
     /// Afterwards the calls are in the ledger, or set aside. An error is one that will pass.

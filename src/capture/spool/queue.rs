@@ -109,7 +109,26 @@ impl FrameQueue {
 
     /// Writes one group, blocking the thread for as long as the disk takes.
     pub(super) fn write_some(&self) -> Result<(), LedgerError> {
-        self.write_group(&mut self.file.writer())
+        let mut writer = self.file.writer();
+        let written = self.write_group(&mut writer);
+        self.keep_losses(&mut writer);
+        written
+    }
+
+    /// Gives up the frames that are left. A call whose start is in the file is recorded as interrupted at the next start; any
+    /// other is lost.
+    pub(super) fn give_up(&self) {
+        let mut writer = self.file.writer();
+        let left = self.waiting().take(usize::MAX);
+        let ended = left.iter().map(|queued| &queued.frame).filter(|frame| frame.kind == FrameKind::End);
+        let (cut_off, lost): (Vec<_>, Vec<_>) = ended.partition(|frame| writer.has_open(&frame.call_id));
+        for frame in lost {
+            self.counters.note_lost(&frame.call_id, frame.at_ms);
+        }
+        if !cut_off.is_empty() {
+            self.counters.note_cut_off(cut_off.len() as u64);
+        }
+        self.keep_losses(&mut writer);
     }
 
     /// Whether something has to be written now: it has waited for company long enough, or somebody waits for it.
@@ -125,11 +144,11 @@ impl FrameQueue {
         !waiting.frames.is_empty()
     }
 
-    /// Takes no more frames. Says whether some are left.
+    /// Takes no more frames. Says whether some are left, or just being written by a call.
     pub(super) fn close(&self) -> bool {
         let mut waiting = self.waiting();
         waiting.is_closed = true;
-        !waiting.frames.is_empty()
+        waiting.bytes > 0
     }
 
     /// Writes what calls wait for, unless another call is at it, which then writes this too. It is left to the task while
@@ -189,6 +208,15 @@ impl FrameQueue {
                 self.counters.note_spool_error(&error);
                 return Err(error);
             }
+        }
+    }
+
+    /// Tells the file how many calls were lost, if it does not know. What cannot be kept now is kept with the next group.
+    fn keep_losses(&self, writer: &mut FrameWriter<'_>) {
+        if let Some(losses) = self.counters.losses_to_keep()
+            && writer.keep_losses(&losses).is_ok()
+        {
+            self.counters.note_losses_kept(&losses);
         }
     }
 

@@ -3,6 +3,7 @@
 //! small part of what deleting each row does, and the frames of calls that still run are carried over. So a frame is
 //! written at the end of a table that has no index: which frames belong to running calls is known here.
 
+use super::losses::{self, LOSS_TABLE, Losses};
 use super::{Frame, FrameKind, StoredFrame, stored_frame};
 use crate::ledger::LedgerError;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
@@ -16,6 +17,8 @@ const SEGMENT_FRAMES: usize = 1024;
 const EMPTIED_EVERY: Duration = Duration::from_secs(1);
 /// While more frames than this belong to running calls, time alone is no reason: carrying them over has its price.
 const FEW_OPEN_FRAMES: usize = 64;
+/// SQLite's own limit.
+const UNLIMITED_PAGES: u64 = 0xffff_fffe;
 
 /// `frame` is all that there is, for those who look in from outside.
 pub(in crate::ledger) const FRAME_TABLES: &str = "\
@@ -35,6 +38,9 @@ const HOLD: &str = "select 1 from sqlite_schema";
 pub(in crate::ledger) const MOVE_REJECTED: &str =
     "insert into frame_rejected select * from frame_1 where kind = 4; delete from frame_1 where kind = 4";
 
+const INSERT_REJECTED: &str =
+    "insert into frame_rejected (number, kind, call_id, at_ms, payload) values (?1, ?2, ?3, ?4, ?5)";
+
 /// Before there were segments there was one table, with an index. It becomes one where it is, because the file may be full.
 const ADOPT_OLD_TABLE: &str =
     "drop index frame_call; alter table frame drop column epoch; alter table frame rename to frame_1";
@@ -49,6 +55,8 @@ enum Segment {
 #[derive(Debug)]
 pub(super) struct Segments {
     connection: Connection,
+    /// How large the file may get by new frames.
+    max_pages: u64,
     current: Segment,
     current_frames: usize,
     older_frames: usize,
@@ -64,7 +72,7 @@ pub(super) struct Segments {
 
 impl Segments {
     /// Over a database that has these tables, the older one, or none.
-    pub(super) fn open(mut connection: Connection) -> Result<Self, LedgerError> {
+    pub(super) fn open(mut connection: Connection, max_pages: u64) -> Result<Self, LedgerError> {
         create_tables(&mut connection)?;
         let (frames_1, last_1) = count(&connection, Segment::One.table())?;
         let (frames_2, last_2) = count(&connection, Segment::Two.table())?;
@@ -73,6 +81,7 @@ impl Segments {
             if last_1 >= last_2 { (Segment::One, frames_1, frames_2) } else { (Segment::Two, frames_2, frames_1) };
         let mut segments = Self {
             connection,
+            max_pages,
             current,
             current_frames,
             older_frames,
@@ -86,6 +95,7 @@ impl Segments {
         for StoredFrame { number, frame } in open_frames(&segments.connection)? {
             segments.note_open(number, frame.call_id);
         }
+        segments.limit_pages(max_pages)?;
         Ok(segments)
     }
 
@@ -113,22 +123,23 @@ impl Segments {
         Ok(())
     }
 
-    /// Keeps a frame without handing it over again.
+    /// As [`Self::append`], also where the file is full.
+    pub(super) fn append_beyond_limit(&mut self, frames: &[Frame]) -> Result<(), LedgerError> {
+        self.beyond_limit(|segments| segments.append(frames.iter()))
+    }
+
+    /// Keeps a frame without handing it over again, also where the file is full.
     pub(super) fn set_aside(&mut self, number: i64) -> Result<(), LedgerError> {
-        let transaction = Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
-        let [from_current, from_older] = [self.current, self.current.other()].map(|segment| {
-            let keep = format!(
-                "insert into frame_rejected select number, ?1, call_id, at_ms, payload from {} where number = ?2",
-                segment.table()
-            );
-            transaction.execute(&keep, params![FrameKind::Rejected as i64, number])?;
-            transaction.execute(&format!("delete from {} where number = ?1", segment.table()), [number])
-        });
-        let (from_current, from_older) = (from_current?, from_older?);
-        transaction.commit()?;
-        self.current_frames -= from_current;
-        self.older_frames -= from_older;
-        Ok(())
+        self.beyond_limit(|segments| segments.move_aside(number))
+    }
+
+    /// Whether the call has begun and is not over.
+    pub(super) fn has_open(&self, call_id: &str) -> bool {
+        self.open.contains_key(call_id)
+    }
+
+    pub(super) fn keep_losses(&mut self, losses: &Losses) -> Result<(), LedgerError> {
+        losses::write(&self.connection, losses)
     }
 
     /// The ledger has every call that ended up to here, or it is set aside.
@@ -149,7 +160,7 @@ impl Segments {
         if self.is_older_needed()? {
             return Ok(false);
         }
-        self.empty_older()?;
+        self.beyond_limit(Self::empty_older)?;
         Ok(true)
     }
 
@@ -185,6 +196,21 @@ impl Segments {
     pub(super) fn truncate_log(&mut self) -> Result<(), LedgerError> {
         self.let_go()?;
         Ok(self.connection.query_one("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?)
+    }
+
+    /// Does what frames need so that they can leave. Of a full file that may take a page more than it sets free.
+    fn beyond_limit(&mut self, work: impl FnOnce(&mut Self) -> Result<(), LedgerError>) -> Result<(), LedgerError> {
+        self.limit_pages(UNLIMITED_PAGES)?;
+        let done = work(self);
+        // What is done is done. Where this fails, the limit is back after the next time.
+        self.limit_pages(self.max_pages).ok();
+        done
+    }
+
+    /// A file that has more pages already gets no further ones.
+    fn limit_pages(&self, max_pages: u64) -> Result<(), LedgerError> {
+        let mut limit = self.connection.prepare_cached(&format!("pragma max_page_count = {max_pages}"))?;
+        Ok(limit.query_one([], |_| Ok(()))?)
     }
 
     fn insert_together<'a>(&self, numbered: impl Iterator<Item = (i64, &'a Frame)>) -> Result<(), LedgerError> {
@@ -241,6 +267,25 @@ impl Segments {
         let needed = format!("select exists (select 1 from {older} where number > ?1 and kind = ?2)");
         let mut needed = self.connection.prepare_cached(&needed)?;
         Ok(needed.query_one(params![self.handed_over, FrameKind::End as i64], |row| row.get(0))?)
+    }
+
+    fn move_aside(&mut self, number: i64) -> Result<(), LedgerError> {
+        let transaction = Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
+        let mut taken = [0, 0];
+        for (segment, taken) in [self.current, self.current.other()].into_iter().zip(&mut taken) {
+            let frames = frames_of(&transaction, segment.table(), std::iter::once(number))?;
+            // Before it is added, because the file may be full.
+            *taken = transaction.execute(&format!("delete from {} where number = ?1", segment.table()), [number])?;
+            for StoredFrame { number, frame: Frame { call_id, at_ms, payload, .. } } in frames {
+                let rejected = FrameKind::Rejected as i64;
+                transaction.execute(INSERT_REJECTED, params![number, rejected, call_id, at_ms, payload])?;
+            }
+        }
+        transaction.commit()?;
+        let [from_current, from_older] = taken;
+        self.current_frames -= from_current;
+        self.older_frames -= from_older;
+        Ok(())
     }
 
     /// Empties the older segment, or the beginning of a large one, but for what is open.
@@ -312,6 +357,7 @@ fn create_tables(connection: &mut Connection) -> Result<(), LedgerError> {
     } else {
         transaction.execute_batch(FRAME_TABLES)?;
     }
+    transaction.execute_batch(LOSS_TABLE)?;
     Ok(transaction.commit()?)
 }
 

@@ -1,35 +1,59 @@
 //! The spool's file: what stays in it, what leaves it, and how one of an earlier version goes on.
 
+use crate::domain::recorder_health::LostCalls;
 use crate::ledger::LedgerError;
-use crate::ledger::spool::{Frame, FrameKind, SpoolFile, SpoolState};
+use crate::ledger::spool::{Frame, FrameKind, Losses, SpoolFile, SpoolState};
 use std::collections::BTreeSet;
 use std::path::Path;
 use tempfile::TempDir;
 
 const PLENTY: u64 = 1 << 30;
+const SMALL: u64 = 512 * 1024;
 
 fn frame(kind: FrameKind, call: usize) -> Frame {
     Frame { kind, call_id: format!("call-{call}"), at_ms: call as i64, payload: format!("{{\"call\":{call}}}") }
 }
 
 async fn open_in(folder: &TempDir) -> SpoolFile {
-    SpoolFile::open(&folder.path().join("spool.db"), PLENTY).await.unwrap()
+    open_with(folder, PLENTY).await
+}
+
+async fn open_with(folder: &TempDir, max_bytes: u64) -> SpoolFile {
+    SpoolFile::open(&folder.path().join("spool.db"), max_bytes).await.unwrap()
+}
+
+/// Writes such frames, one call each, until no more fit. How many calls there are then.
+fn fill(file: &SpoolFile, from: usize, of_call: impl Fn(usize) -> Frame) -> usize {
+    for call in from.. {
+        match file.writer().append([of_call(call)].iter()) {
+            Ok(()) => {}
+            Err(LedgerError::Full) => return call,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    unreachable!()
+}
+
+fn long_end(call: usize) -> Frame {
+    Frame { payload: "x".repeat(2_000), ..frame(FrameKind::End, call) }
 }
 
 /// Starts these calls, with usage for every third, in groups as they come about under load.
-async fn start(file: &SpoolFile, calls: std::ops::Range<usize>) {
+fn start(file: &SpoolFile, calls: std::ops::Range<usize>) {
     let of_call = |call: usize| {
         let usage = call.is_multiple_of(3).then(|| frame(FrameKind::Usage, call));
         std::iter::once(frame(FrameKind::Start, call)).chain(usage)
     };
     for group in calls.collect::<Vec<_>>().chunks(50) {
-        file.append(group.iter().copied().flat_map(of_call).collect()).await.unwrap();
+        let frames: Vec<_> = group.iter().copied().flat_map(of_call).collect();
+        file.writer().append(frames.iter()).unwrap();
     }
 }
 
-async fn end(file: &SpoolFile, calls: impl Iterator<Item = usize>) {
+fn end(file: &SpoolFile, calls: impl Iterator<Item = usize>) {
     for group in calls.collect::<Vec<_>>().chunks(50) {
-        file.append(group.iter().map(|call| frame(FrameKind::End, *call)).collect()).await.unwrap();
+        let frames: Vec<_> = group.iter().map(|call| frame(FrameKind::End, *call)).collect();
+        file.writer().append(frames.iter()).unwrap();
     }
 }
 
@@ -51,8 +75,8 @@ fn names(calls: impl IntoIterator<Item = usize>) -> BTreeSet<String> {
 async fn what_the_ledger_has_leaves_the_spool_and_running_calls_stay() {
     let folder = tempfile::tempdir().unwrap();
     let file = open_in(&folder).await;
-    start(&file, 0..10).await;
-    end(&file, 0..8).await;
+    start(&file, 0..10);
+    end(&file, 0..8);
     assert!(!file.forget(last_ended(&file).await).await.unwrap(), "nothing is left to be taken out");
     assert_eq!(file.count(FrameKind::End).await.unwrap(), 0);
     assert_eq!(file.count(FrameKind::Start).await.unwrap(), 2);
@@ -60,7 +84,7 @@ async fn what_the_ledger_has_leaves_the_spool_and_running_calls_stay() {
     drop(file);
     assert_eq!(left_open(&folder).await, (names([8, 9]), 3));
     let file = open_in(&folder).await;
-    end(&file, 8..10).await;
+    end(&file, 8..10);
     file.forget(last_ended(&file).await).await.unwrap();
     file.close().await.unwrap();
     let state = SpoolState::look(&folder.path().join("spool.db")).await.unwrap();
@@ -73,8 +97,8 @@ async fn what_the_ledger_has_leaves_the_spool_and_running_calls_stay() {
 async fn what_the_ledger_does_not_have_stays() {
     let folder = tempfile::tempdir().unwrap();
     let file = open_in(&folder).await;
-    start(&file, 0..20).await;
-    end(&file, (0..20).rev()).await;
+    start(&file, 0..20);
+    end(&file, (0..20).rev());
     let ended = file.ended_after(0, 100).await.unwrap();
     let order: Vec<_> = ended.iter().map(|stored| stored.frame.at_ms).collect();
     assert_eq!(order, Vec::from_iter((0..20).rev()), "in the order in which they ended");
@@ -96,8 +120,8 @@ async fn a_spool_that_grew_large_is_emptied_without_losing_a_running_call() {
     let folder = tempfile::tempdir().unwrap();
     let file = open_in(&folder).await;
     let is_running = |call: usize| call.is_multiple_of(100);
-    start(&file, 0..6_000).await;
-    end(&file, (0..6_000).filter(|call| !is_running(*call))).await;
+    start(&file, 0..6_000);
+    end(&file, (0..6_000).filter(|call| !is_running(*call)));
     let mut position = 0;
     let mut handed_over = Vec::new();
     for new in 6_000..6_100 {
@@ -105,8 +129,8 @@ async fn a_spool_that_grew_large_is_emptied_without_losing_a_running_call() {
         position = ended.last().map_or(position, |last| last.number);
         handed_over.extend(ended.into_iter().map(|stored| stored.frame.call_id));
         file.forget(position).await.unwrap();
-        start(&file, new..new + 1).await;
-        end(&file, std::iter::once(new)).await;
+        start(&file, new..new + 1);
+        end(&file, std::iter::once(new));
     }
     assert_eq!(handed_over.len(), handed_over.iter().collect::<BTreeSet<_>>().len(), "none comes twice");
     let all = names((0..6_000).filter(|call| !is_running(*call)).chain(6_000..6_100));
@@ -125,8 +149,8 @@ async fn few_calls_leave_the_spool_after_a_second() {
     let folder = tempfile::tempdir().unwrap();
     let file = open_in(&folder).await;
     for call in 0..2 {
-        start(&file, call..call + 1).await;
-        end(&file, std::iter::once(call)).await;
+        start(&file, call..call + 1);
+        end(&file, std::iter::once(call));
         file.forget(last_ended(&file).await).await.unwrap();
     }
     assert_eq!(file.count(FrameKind::End).await.unwrap(), 1, "the second waits for company");
@@ -138,20 +162,12 @@ async fn few_calls_leave_the_spool_after_a_second() {
 #[tokio::test]
 async fn a_full_spool_takes_frames_again_when_the_ledger_has_some() {
     let folder = tempfile::tempdir().unwrap();
-    let file = SpoolFile::open(&folder.path().join("spool.db"), 512 * 1024).await.unwrap();
-    start(&file, 0..10).await;
-    let mut calls = 10;
-    let full = loop {
-        let mut ended = frame(FrameKind::End, calls);
-        ended.payload = "x".repeat(2_000);
-        match file.append(vec![ended]).await {
-            Ok(()) => calls += 1,
-            Err(error) => break error,
-        }
-    };
-    assert!(matches!(full, LedgerError::Full) && calls > 100, "{full:?} after {calls}");
+    let file = open_with(&folder, SMALL).await;
+    start(&file, 0..10);
+    let calls = fill(&file, 10, long_end);
+    assert!(calls > 100, "{calls}");
     file.forget(last_ended(&file).await).await.unwrap();
-    end(&file, 0..9).await;
+    end(&file, 0..9);
     assert_eq!(file.ended_after(0, 100).await.unwrap().len(), 9);
     drop(file);
     assert_eq!(left_open(&folder).await, (names([9]), 2), "what ran while it was full is still known");
@@ -161,8 +177,8 @@ async fn a_full_spool_takes_frames_again_when_the_ledger_has_some() {
 async fn a_rejected_call_stays_aside_whatever_leaves() {
     let folder = tempfile::tempdir().unwrap();
     let file = open_in(&folder).await;
-    start(&file, 0..3).await;
-    end(&file, 0..3).await;
+    start(&file, 0..3);
+    end(&file, 0..3);
     let ended = file.ended_after(0, 10).await.unwrap();
     file.set_aside(ended[1].number).await.unwrap();
     file.forget(ended[2].number).await.unwrap();
@@ -172,6 +188,81 @@ async fn a_rejected_call_stays_aside_whatever_leaves() {
     assert_eq!(file.ended_after(0, 10).await.unwrap(), []);
     assert_eq!((file.count(FrameKind::Rejected).await.unwrap(), file.count(FrameKind::Start).await.unwrap()), (1, 0));
     assert_eq!(file.left_open().await.unwrap(), []);
+}
+
+/// In a file without a free page, the frames that are moved may take a page more than they leave.
+#[tokio::test]
+async fn a_full_spool_is_emptied_around_running_calls() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = open_with(&folder, SMALL).await;
+    end(&file, 0..3);
+    let calls = fill(&file, 3, |call| frame(FrameKind::Start, call));
+    assert!(calls > 2_500, "{calls}: too few for a segment that is emptied in parts");
+    file.forget(last_ended(&file).await).await.unwrap();
+    file.close().await.unwrap();
+    assert_eq!(file.count(FrameKind::End).await.unwrap(), 0);
+    drop(file);
+    assert_eq!(left_open(&folder).await, (names(3..calls), calls - 3));
+}
+
+#[tokio::test]
+async fn calls_left_open_end_in_a_spool_that_holds_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let calls = fill(&open_with(&folder, SMALL).await, 0, |call| frame(FrameKind::Start, call));
+    let file = open_with(&folder, SMALL).await;
+    assert_eq!(file.left_open().await.unwrap().len(), calls);
+    let ends: Vec<_> = (0..calls).map(long_end).collect();
+    file.end_left_open(ends.clone()).await.unwrap();
+    let ended = file.ended_after(0, u32::MAX).await.unwrap();
+    assert_eq!(ended.into_iter().map(|stored| stored.frame).collect::<Vec<_>>(), ends);
+    assert_eq!(file.left_open().await.unwrap(), []);
+    let after = fill(&file, calls, long_end);
+    assert!(after <= calls + 1, "no more than fits into the last page: {}", after - calls);
+    file.forget(last_ended(&file).await).await.unwrap();
+    start(&file, after..after + 1);
+}
+
+#[tokio::test]
+async fn a_call_is_set_aside_where_the_spool_is_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = open_with(&folder, SMALL).await;
+    let calls = fill(&file, 0, long_end);
+    for stored in file.ended_after(0, 5).await.unwrap() {
+        file.set_aside(stored.number).await.unwrap();
+    }
+    file.forget(last_ended(&file).await).await.unwrap();
+    file.close().await.unwrap();
+    assert_eq!((file.count(FrameKind::Rejected).await.unwrap(), file.count(FrameKind::End).await.unwrap()), (5, 0));
+    start(&file, calls..calls + 1);
+}
+
+#[tokio::test]
+async fn a_full_spool_keeps_how_many_calls_were_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = open_with(&folder, SMALL).await;
+    assert_eq!(file.losses().await.unwrap(), Losses::default());
+    fill(&file, 0, long_end);
+    let calls = LostCalls { spool_full: u64::from(u32::MAX), spool_unavailable: 2, overloaded: 1, rejected: 0 };
+    let losses = Losses { calls, last_at_ms: 1_795_512_600_000 };
+    file.writer().keep_losses(&losses).unwrap();
+    drop(file);
+    assert_eq!(open_with(&folder, SMALL).await.losses().await.unwrap(), losses);
+}
+
+/// Without the log beside it, the file has all of it: the log's part of the disk is not relied on any more.
+#[tokio::test]
+async fn what_was_written_before_a_failed_flush_is_copied_out_of_the_log() {
+    let (folder, alone) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let file = open_in(&folder).await;
+    start(&file, 0..3);
+    file.flush().await.unwrap();
+    start(&file, 3..5);
+    // Where a flush looks for it. The open connections still have it.
+    std::fs::remove_file(folder.path().join("spool.db-wal")).unwrap();
+    let failed = file.flush().await;
+    assert!(matches!(failed, Err(LedgerError::Unavailable(_))), "whoever asks is told: {failed:?}");
+    std::fs::copy(folder.path().join("spool.db"), alone.path().join("spool.db")).unwrap();
+    assert_eq!(left_open(&alone).await, (names(0..5), 7));
 }
 
 #[tokio::test]
@@ -186,7 +277,7 @@ async fn the_spool_of_an_earlier_version_goes_on() {
     assert_eq!(open, [frame(FrameKind::Start, 3)]);
     let ended = file.ended_after(0, 10).await.unwrap();
     assert_eq!(ended.iter().map(|stored| stored.number).collect::<Vec<_>>(), [12]);
-    end(&file, std::iter::once(3)).await;
+    end(&file, std::iter::once(3));
     assert!(last_ended(&file).await > 14, "later frames have larger numbers");
     file.forget(last_ended(&file).await).await.unwrap();
     file.close().await.unwrap();
