@@ -201,7 +201,7 @@ impl Gateway {
         let mut headers = std::mem::take(&mut parts.headers);
         let shown_key = credential::take_our_key(&mut headers);
         let caller = self.shared.callers.find(shown_key, local_user, now_ms).await?;
-        let credential = match credential::complete(&mut headers, self.shared.options.provider_key.as_ref()) {
+        let credential = match credential::choose(&headers, self.shared.options.provider_key.as_ref()) {
             // Asking whether anybody is there needs no key.
             Err(_) if parts.uri.path() == "/api/hello" => Credential::OfClient,
             credential => credential?,
@@ -359,6 +359,9 @@ impl Gateway {
         *request.method_mut() = parts.method;
         *request.uri_mut() = options.upstream.path_of(&parts.uri).ok_or(GatewayError::UnknownPath)?;
         *request.headers_mut() = headers::to_upstream(headers, options.upstream.host());
+        if let (Credential::OfServer, Some(key)) = (credential, &options.provider_key) {
+            key.add_to(request.headers_mut());
+        }
         let asked = tokio::time::timeout(options.limits.first_byte, self.connections.send(request)).await;
         let (answer, connection) = asked.map_err(|_| GatewayError::UpstreamTimeout)?.map_err(|error| {
             let failure = notes.failure().unwrap_or(GatewayError::Unreachable);

@@ -45,6 +45,21 @@ async fn our_key_decides_whose_call_it_is_and_goes_no_further() {
     assert!(!format!("{seen:?}").contains(&text));
 }
 
+/// Row 15 of the attacks: what `Connection` names goes no further, but only of what the client sent.
+#[tokio::test]
+async fn a_client_cannot_name_the_servers_key_away() {
+    let provider = FakeProvider::start().await;
+    let server =
+        GatewayServer::with(&provider.url(), Setup { provider_key: Some("sk-server"), ..Setup::default() }).await;
+    let raw = format!(
+        "POST /v1/messages HTTP/1.1\r\nhost: {}\r\nconnection: close, x-api-key\r\ncontent-length: {}\r\n\r\n{REQUEST}",
+        server.address,
+        REQUEST.len()
+    );
+    assert_eq!(send(server.address, raw.as_bytes()).await.status, 200);
+    assert_eq!(provider.seen()[0].header("x-api-key"), ["sk-server"]);
+}
+
 #[tokio::test]
 async fn once_there_are_keys_nobody_passes_without_one() {
     let provider = FakeProvider::start().await;

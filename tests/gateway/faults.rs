@@ -1,7 +1,7 @@
 //! Everything that can go wrong on either side of a call, and what is recorded then.
 
-use super::answers::{EVENTS, OUTPUT_AFTER, REQUEST, STREAM_REQUEST};
-use super::fake_provider::{FakeProvider, Step, chunk, end_of_chunks, json_answer, stream_head};
+use super::answers::{EVENTS, MESSAGE, OUTPUT_AFTER, REQUEST, STREAM_REQUEST};
+use super::fake_provider::{FakeProvider, Step, answer, chunk, end_of_chunks, json_answer, stream_head};
 use super::gateway_server::{GatewayServer, Setup, read_answer, read_until, send};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
@@ -269,6 +269,34 @@ async fn silence_between_events_is_broken_by_a_ping() {
     let expected = [EVENTS[0], ping, ping, &EVENTS[1..].concat()].concat();
     assert_eq!(answered.text(), expected, "two after the start, none before it, inside an event or after the end");
     assert_eq!(server.event().await.pricing_state, PricingState::Exact);
+}
+
+/// What is put in would push out as many bytes of the answer.
+#[tokio::test]
+async fn no_ping_is_put_into_an_answer_that_has_said_its_length() {
+    let provider = FakeProvider::start().await;
+    let setup = impatient(|limits| limits.ping_after = Duration::from_millis(100));
+    let server = GatewayServer::with(&provider.url(), setup).await;
+    let whole = answer(200, &[("content-type", "text/event-stream")], &EVENTS.concat());
+    let (first, rest) = whole.split_at(whole.len() - EVENTS[1..].concat().len());
+    let pause = Step::Wait(Duration::from_millis(400));
+    provider.play(vec![Step::Send(first.to_vec()), pause, Step::Send(rest.to_vec())]);
+    let answered = server.post("/v1/messages", &[], STREAM_REQUEST).await;
+    assert_eq!(answered.text(), EVENTS.concat());
+    assert_eq!(server.event().await.pricing_state, PricingState::Exact);
+}
+
+#[tokio::test]
+async fn a_message_that_ends_in_its_middle_is_a_failed_call() {
+    let provider = FakeProvider::start().await;
+    let server = GatewayServer::before(&provider).await;
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n";
+    provider.play(vec![Step::Send([head, &MESSAGE[..100]].concat().into_bytes()), Step::Close]);
+    let answered = server.post("/v1/messages", &[], REQUEST).await;
+    assert_eq!((answered.status, answered.text()), (200, MESSAGE[..100].to_owned()));
+    let event = server.event().await;
+    assert_eq!(event.record.outcome.error_message.as_deref(), Some("upstream_broke_off"));
+    assert_eq!(event.pricing_state, PricingState::NoUsage);
 }
 
 #[tokio::test]

@@ -109,7 +109,8 @@ impl AnswerBody {
                 self.sent_at = now;
             }
             self.alarm = Some(Box::pin(sleep_until(cut_at.min(self.sent_at + ping_after))));
-            if is_ping_due && self.reader.takes_ping() {
+            // Into a body that has said how long it is, nothing more fits.
+            if is_ping_due && self.body.size_hint().exact().is_none() && self.reader.takes_ping() {
                 return Poll::Ready(Ok(Bytes::from_static(PING)));
             }
         }
@@ -180,10 +181,8 @@ impl Reader {
     fn end(&mut self, ending: Ending) {
         match self {
             Self::Call(call, meter) => {
-                let tells_its_end = meter.tells_its_end();
-                meter.finish(&mut call.reading);
-                let is_too_early = ending == Ending::Complete && tells_its_end && !call.reading.has_ended;
-                call.end(if is_too_early { Ending::BrokeOff } else { ending });
+                let is_too_early = meter.finish(&mut call.reading);
+                call.end(if is_too_early && ending == Ending::Complete { Ending::BrokeOff } else { ending });
             }
             Self::BatchResults(results, _) if ending == Ending::Complete => results.finish(),
             Self::BatchResults(..) | Self::Nobody => {}

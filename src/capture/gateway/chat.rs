@@ -47,7 +47,7 @@ impl Gateway {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(API_VERSION, HeaderValue::from_static("2023-06-01"));
-        let credential = credential::complete(&mut headers, self.shared.options.provider_key.as_ref())?;
+        let credential = credential::choose(&headers, self.shared.options.provider_key.as_ref())?;
         Ok(Admitted { endpoint, caller, credential, now_ms, headers })
     }
 }

@@ -34,6 +34,11 @@ impl ProviderKey {
         value.set_sensitive(true);
         Some(Self(value))
     }
+
+    /// Comes after the client's headers were sorted out, so that its `Connection` cannot name this one away.
+    pub fn add_to(&self, headers: &mut HeaderMap) {
+        headers.insert(API_KEY, self.0.clone());
+    }
 }
 
 impl fmt::Debug for ProviderKey {
@@ -49,13 +54,12 @@ pub fn take_our_key(headers: &mut HeaderMap) -> Option<String> {
     own.or_else(|| of_client.into_iter().flatten().next())
 }
 
-/// Sees to it that the provider is asked with some credential.
-pub fn complete(headers: &mut HeaderMap, server: Option<&ProviderKey>) -> Result<Credential, GatewayError> {
+/// Whose credential the provider is asked with: the client's, if it sent one.
+pub fn choose(headers: &HeaderMap, server: Option<&ProviderKey>) -> Result<Credential, GatewayError> {
     if headers.contains_key(API_KEY) || headers.contains_key(AUTHORIZATION) {
         return Ok(Credential::OfClient);
     }
-    headers.insert(API_KEY, server.ok_or(GatewayError::NoProviderKey)?.0.clone());
-    Ok(Credential::OfServer)
+    server.map(|_| Credential::OfServer).ok_or(GatewayError::NoProviderKey)
 }
 
 fn take_if_ours(headers: &mut HeaderMap, name: HeaderName) -> Option<String> {
@@ -96,15 +100,17 @@ mod tests {
     fn the_clients_own_credential_stays() {
         let mut headers = map(&[("authorization", "Bearer sk-ant-oat01"), ("x-tollbridge-key", "tb_1")]);
         assert_eq!(take_our_key(&mut headers).as_deref(), Some("tb_1"));
-        assert_eq!(complete(&mut headers, ProviderKey::new("sk-server").as_ref()), Ok(Credential::OfClient));
+        assert_eq!(choose(&headers, ProviderKey::new("sk-server").as_ref()), Ok(Credential::OfClient));
         assert_eq!(headers, map(&[("authorization", "Bearer sk-ant-oat01")]));
     }
 
     #[test]
     fn without_one_the_servers_key_is_used_if_there_is_one() {
         let mut headers = map(&[]);
-        assert_eq!(complete(&mut headers, None), Err(GatewayError::NoProviderKey));
-        assert_eq!(complete(&mut headers, ProviderKey::new(" sk-server\n").as_ref()), Ok(Credential::OfServer));
+        let key = ProviderKey::new(" sk-server\n").unwrap();
+        assert_eq!(choose(&headers, None), Err(GatewayError::NoProviderKey));
+        assert_eq!(choose(&headers, Some(&key)), Ok(Credential::OfServer));
+        key.add_to(&mut headers);
         assert_eq!(headers["x-api-key"], "sk-server");
         assert!(!format!("{headers:?}").contains("sk-server"));
         assert_eq!(ProviderKey::new("  "), None);

@@ -58,23 +58,24 @@ impl Meter {
         });
     }
 
-    /// What only the end of the body tells. Afterwards nothing is read, and no memory held.
-    pub fn finish(&mut self, reading: &mut MessageReading) {
+    /// What only the end of the body tells, and whether it came too early: a stream says itself when it is complete, and JSON
+    /// shows it. Afterwards nothing is read, and no memory held.
+    pub fn finish(&mut self, reading: &mut MessageReading) -> bool {
+        let is_readable = !self.coding.is_unreadable();
+        self.coding = Coding::Unreadable;
         match std::mem::replace(&mut self.reads, Reads::Nothing) {
             Reads::Message(copy) => match MessageReading::from_body(&copy.bytes) {
                 Ok(message) => *reading = message,
-                Err(_) => reading.unread_events += 1,
+                Err(error) => {
+                    reading.unread_events += 1;
+                    return error.is_eof() && is_readable && !copy.is_too_large;
+                }
             },
             Reads::Error(copy) => reading.error_type = error_type(&copy.bytes),
-            Reads::Stream(_) | Reads::Nothing => {}
+            Reads::Stream(parser) => return is_readable && !parser.has_given_up() && !reading.has_ended,
+            Reads::Nothing => {}
         }
-        self.coding = Coding::Unreadable;
-    }
-
-    /// Whether the answer says itself when it is complete, so that an earlier end is one too early.
-    pub fn tells_its_end(&self) -> bool {
-        let is_read = matches!(&self.reads, Reads::Stream(parser) if !parser.has_given_up());
-        is_read && !self.coding.is_unreadable()
+        false
     }
 
     /// Whether a ping may be put in now: between events, after the start and before the end, and where bytes are what they
