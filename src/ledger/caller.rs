@@ -294,8 +294,8 @@ impl<T: Clone> Believed<T> {
     fn rely_on(&mut self, now_ms: i64) -> Known<T> {
         self.is_used = true;
         let reliability = match self.age_ms(now_ms) {
-            ..RENEWED_AFTER_MS => Reliability::Sure,
-            RENEWED_AFTER_MS..BELIEVED_MS => Reliability::Due,
+            age_ms if age_ms < RENEWED_AFTER_MS => Reliability::Sure,
+            age_ms if age_ms < BELIEVED_MS => Reliability::Due,
             _ => Reliability::Old,
         };
         Known { what: self.what.clone(), reliability }
