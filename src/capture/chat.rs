@@ -21,6 +21,8 @@ const MAX_ANSWER_TOKENS: u64 = 4_096;
 
 const FIELDS: [&str; 5] = ["message", "conversationId", "model", "agentSlug", "history"];
 
+const BROKE_OFF: &str = "the provider broke off its answer";
+
 /// A message of the user's with what came before it.
 #[derive(Debug)]
 pub struct ChatRequest {
@@ -41,7 +43,10 @@ pub enum ChatEvent {
 
 /// Reads the provider's stream in any pieces.
 #[derive(Debug, Default)]
-pub struct ChatReader(SseParser);
+pub struct ChatReader {
+    parser: SseParser,
+    is_over: bool,
+}
 
 impl ChatRequest {
     /// # Errors
@@ -80,8 +85,14 @@ impl ChatRequest {
 impl ChatReader {
     pub fn push(&mut self, bytes: &[u8]) -> Vec<ChatEvent> {
         let mut events = Vec::new();
-        self.0.push(bytes, |_, data| events.extend(read_event(data)));
+        let Self { parser, is_over } = self;
+        parser.push(bytes, |_, data| events.extend(read_event(data, is_over)));
         events
+    }
+
+    /// To be called when nothing more comes: an answer that has not said that it is over is not shown as if it were.
+    pub fn finish(&self) -> Option<ChatEvent> {
+        (!self.is_over).then_some(ChatEvent::Error(BROKE_OFF))
     }
 }
 
@@ -102,14 +113,16 @@ pub fn refusal(status: u16) -> &'static str {
     }
 }
 
-fn read_event(data: &[u8]) -> Option<ChatEvent> {
+fn read_event(data: &[u8], is_over: &mut bool) -> Option<ChatEvent> {
     let event: Value = serde_json::from_slice(data).ok()?;
-    match event["type"].as_str()? {
+    let kind = event["type"].as_str()?;
+    *is_over |= matches!(kind, "message_stop" | "error");
+    match kind {
         "content_block_delta" => Some(ChatEvent::Text(event["delta"]["text"].as_str()?.to_owned())),
         "error" => Some(ChatEvent::Error(match event["error"]["type"].as_str() {
             Some("overloaded_error") => refusal(529),
             Some("rate_limit_error") => refusal(429),
-            _ => "the provider broke off its answer",
+            _ => BROKE_OFF,
         })),
         _ => None,
     }

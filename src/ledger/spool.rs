@@ -317,7 +317,11 @@ impl OpenFile {
     /// Begins a new log. What is in the old one is copied into the file, which is flushed by that: after a failed flush the
     /// system still has it in memory, and does not try again to get it to the disk.
     fn leave_log(&self) -> Result<(), LedgerError> {
-        let is_busy = lock(&self.reader).query_one("pragma wal_checkpoint(truncate)", [], |row| row.get(0))?;
+        let reader = lock(&self.reader);
+        // Kept until it is done: nobody may read or write meanwhile.
+        let mut segments = lock(&self.segments);
+        segments.let_go()?;
+        let is_busy = reader.query_one("pragma wal_checkpoint(truncate)", [], |row| row.get(0))?;
         if is_busy {
             return Err(LedgerError::Busy);
         }

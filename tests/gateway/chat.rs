@@ -114,6 +114,39 @@ async fn an_error_within_the_stream_is_told_and_what_it_cost_too() {
 }
 
 #[tokio::test]
+async fn an_answer_that_ends_before_it_is_over_is_told_so() {
+    for ending in [end_of_chunks(), Step::Close] {
+        let provider = FakeProvider::start().await;
+        let server = server(&provider).await;
+        provider.play(vec![stream_head(&[]), chunk(EVENTS[0]), chunk(EVENTS[3]), ending]);
+        let answer = server.post("/api/chat", &[], BODY).await;
+        assert_eq!(events(&answer, "error").len(), 1, "{}", answer.text());
+        assert!(events(&answer, "error")[0]["message"].as_str().unwrap().contains("broke off"));
+        assert_eq!(events(&answer, "usage")[0]["tokens"]["input"], 25, "what it cost is told all the same");
+    }
+}
+
+#[tokio::test]
+async fn each_refusal_of_the_provider_has_words_of_its_own() {
+    let words = [
+        (400, "refused the request"),
+        (401, "ANTHROPIC_API_KEY"),
+        (404, "does not know this model"),
+        (413, "longer than the provider takes"),
+        (529, "overloaded"),
+        (504, "did not answer in time"),
+        (500, "could not answer"),
+    ];
+    for (status, wanted) in words {
+        let provider = FakeProvider::start().await;
+        let server = server(&provider).await;
+        provider.play(vec![Step::Send(json_answer(status, &[], "{}"))]);
+        let answer = server.post("/api/chat", &[], BODY).await;
+        assert!(answer.text().contains(wanted), "{status}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn without_a_provider_key_nothing_is_asked() {
     let provider = FakeProvider::start().await;
     let server = GatewayServer::before(&provider).await;

@@ -77,11 +77,10 @@ async fn next_event(mut turn: Turn) -> Option<(Result<Event, Infallible>, Turn)>
         match &mut turn.answer {
             Some(answer) => match answer.next().await {
                 Some(Ok(bytes)) => turn.waiting.extend(turn.reader.push(&bytes).into_iter().map(shown)),
-                Some(Err(_)) => {
-                    turn.waiting.push_back(shown(ChatEvent::Error("the provider broke off its answer")));
+                Some(Err(_)) | None => {
+                    turn.waiting.extend(turn.reader.finish().map(shown));
                     turn.answer = None;
                 }
-                None => turn.answer = None,
             },
             None => {
                 let records = turn.recorded.take()?.await.ok()?;

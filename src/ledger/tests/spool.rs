@@ -265,6 +265,22 @@ async fn what_was_written_before_a_failed_flush_is_copied_out_of_the_log() {
     assert_eq!(left_open(&alone).await, (names(0..5), 7));
 }
 
+/// The writer keeps a read transaction open, which must not keep the log from being filled from its beginning again.
+#[tokio::test]
+async fn the_log_does_not_grow_with_what_was_flushed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = open_in(&folder).await;
+    let mut log_bytes = Vec::new();
+    for round in 0..4 {
+        // More pages than the log keeps: each write is at least one.
+        (0..2_200).for_each(|call| file.writer().append([frame(FrameKind::End, round * 2_200 + call)].iter()).unwrap());
+        file.flush().await.unwrap();
+        log_bytes.push(std::fs::metadata(folder.path().join("spool.db-wal")).unwrap().len());
+    }
+    assert!(log_bytes[3] < 2 * log_bytes[0], "{log_bytes:?}");
+    assert_eq!(file.count(FrameKind::End).await.unwrap(), 8_800);
+}
+
 #[tokio::test]
 async fn the_spool_of_an_earlier_version_goes_on() {
     let folder = tempfile::tempdir().unwrap();
