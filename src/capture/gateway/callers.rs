@@ -8,6 +8,7 @@ use super::question::{FIRST_WAITS, LEDGER_WAITS, Question};
 use crate::domain::api_key::{ApiKey, KeyScope, KeyText};
 use crate::domain::usage::UserId;
 use crate::ledger::{Known, Ledger, LedgerError, Reliability};
+use futures::future::BoxFuture;
 
 pub struct Callers {
     ledger: Ledger,
@@ -60,7 +61,7 @@ impl Callers {
     }
 
     /// What is known, renewed before it is relied on if it may hold no longer.
-    async fn known<T>(&self, known: impl Fn() -> Option<Known<T>>, now_ms: i64) -> Option<T> {
+    async fn known<T>(&self, known: impl Fn() -> Option<Known<T>> + Sync, now_ms: i64) -> Option<T> {
         let at_first = known()?;
         match at_first.reliability {
             Reliability::Sure => Some(at_first.what),
@@ -77,11 +78,15 @@ impl Callers {
     }
 }
 
-/// What was never known is waited for, and who cannot be looked up is not let through.
-async fn at_first<T>(answer: impl Future<Output = Result<T, LedgerError>>) -> Result<T, GatewayError> {
-    let late = |_| Err(LedgerError::Unavailable("no answer in time".into()));
-    tokio::time::timeout(FIRST_WAITS, answer).await.unwrap_or_else(late).map_err(|error| {
-        tracing::warn!(%error, "keys cannot be looked up");
-        GatewayError::KeysUnavailable
+/// What was never known is waited for, and who cannot be looked up is not let through. Boxed, as it is rare.
+fn at_first<'a, T>(
+    answer: impl Future<Output = Result<T, LedgerError>> + Send + 'a,
+) -> BoxFuture<'a, Result<T, GatewayError>> {
+    Box::pin(async move {
+        let late = |_| Err(LedgerError::Unavailable("no answer in time".into()));
+        tokio::time::timeout(FIRST_WAITS, answer).await.unwrap_or_else(late).map_err(|error| {
+            tracing::warn!(%error, "keys cannot be looked up");
+            GatewayError::KeysUnavailable
+        })
     })
 }

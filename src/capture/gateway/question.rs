@@ -76,27 +76,34 @@ impl Question {
         }
     }
 
-    /// Asks until `is_known`, for as long as a call may wait.
-    pub async fn wait_until(&self, is_known: impl Fn() -> bool, waits: Duration, now_ms: i64) {
+    /// Asks until `is_known`, for as long as a call may wait. Boxed, so that calls that need not wait do not carry its size.
+    pub fn wait_until<'a>(
+        &'a self,
+        is_known: impl Fn() -> bool + Send + 'a,
+        waits: Duration,
+        now_ms: i64,
+    ) -> BoxFuture<'a, ()> {
         let began = Instant::now();
-        // Twice: what is being asked already may have begun before what is to be known.
-        for _ in 0..2 {
-            if is_known() {
-                return;
+        Box::pin(async move {
+            // Twice: what is being asked already may have begun before what is to be known.
+            for _ in 0..2 {
+                if is_known() {
+                    return;
+                }
+                self.ask(now_ms);
+                let mut state = self.state.subscribe();
+                let since = match *state.borrow() {
+                    State::Asked { since } => since,
+                    State::Answered => continue,
+                    State::Silent => return,
+                };
+                let answered = state.wait_for(|state| !matches!(state, State::Asked { .. }));
+                let give_up = began.min(since) + waits;
+                if tokio::time::timeout_at(give_up.into(), answered).await.is_err() {
+                    return;
+                }
             }
-            self.ask(now_ms);
-            let mut state = self.state.subscribe();
-            let since = match *state.borrow() {
-                State::Asked { since } => since,
-                State::Answered => continue,
-                State::Silent => return,
-            };
-            let answered = state.wait_for(|state| !matches!(state, State::Asked { .. }));
-            let give_up = began.min(since) + waits;
-            if tokio::time::timeout_at(give_up.into(), answered).await.is_err() {
-                return;
-            }
-        }
+        })
     }
 }
 
