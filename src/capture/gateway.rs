@@ -93,7 +93,7 @@ pub struct GatewayOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GatewayLimits {
     pub connect: Duration,
-    /// The provider, before its answer begins.
+    /// The provider, before its answer begins and after it took the last of the request.
     pub first_byte: Duration,
     /// The provider, within an answer.
     pub answer_pause: Duration,
@@ -362,8 +362,11 @@ impl Gateway {
         if let (Credential::OfServer, Some(key)) = (credential, &options.provider_key) {
             key.add_to(request.headers_mut());
         }
-        let asked = tokio::time::timeout(options.limits.first_byte, self.connections.send(request)).await;
-        let (answer, connection) = asked.map_err(|_| GatewayError::UpstreamTimeout)?.map_err(|error| {
+        let asked = tokio::select! {
+            asked = self.connections.send(request) => asked,
+            () = notes.untaken_for(options.limits.first_byte) => return Err(GatewayError::UpstreamTimeout),
+        };
+        let (answer, connection) = asked.map_err(|error| {
             let failure = notes.failure().unwrap_or(GatewayError::Unreachable);
             // The client's own doing is no news.
             if failure == GatewayError::Unreachable {

@@ -35,8 +35,8 @@ impl Passage {
     }
 
     pub async fn pass(&self, request: Request) -> Response {
-        if let Err(error) = self.hosts.check(&request) {
-            return error.into_response();
+        if self.hosts.check(&request).is_err() {
+            return GatewayError::WrongHost.into_response();
         }
         // A page of another site could spend the owner's money here, so a browser that says it comes from one is refused,
         // whatever the method.

@@ -69,3 +69,16 @@ async fn results_are_recorded_once_however_often_they_are_fetched() {
     assert_eq!(of("five").cost, Some(NanoUsd(500_000)));
     assert!(!format!("{events:?}").contains("secret"));
 }
+
+/// They wait where calls wait, and are counted like them.
+#[tokio::test]
+async fn results_wait_in_the_spool_while_the_ledger_is_gone() {
+    let provider = FakeProvider::behaving(behave).await;
+    let server = GatewayServer::before(&provider).await;
+    // So that it is known who calls.
+    server.get("/v1/messages/batches/msgbatch_1", &[]).await;
+    server.ledger.close().await;
+    assert_eq!(server.get("/v1/messages/batches/msgbatch_1/results", &[]).await.text(), RESULTS);
+    let health = server.recorder.health();
+    assert_eq!((health.spool_depth, health.lost.total()), (3, 0));
+}

@@ -165,7 +165,8 @@ async fn a_page_of_another_site_is_refused_and_so_is_another_host() {
         }
     }
     let rebound = request("POST", "/v1/messages", "127.0.0.1:1".parse().unwrap(), &[], REQUEST);
-    assert_eq!(send(server.address, &rebound).await.status, 421);
+    let answered = send(server.address, &rebound).await;
+    assert_eq!((answered.status, answered.error_type().as_str()), (421, "permission_error"));
     assert!(provider.seen().is_empty());
 }
 

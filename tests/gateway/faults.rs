@@ -204,6 +204,26 @@ async fn upstream_never_answers() {
     assert_eq!(server.event().await.record.outcome.error_message.as_deref(), Some("upstream_timeout"));
 }
 
+/// The provider's time begins when it has all of the request.
+#[tokio::test]
+async fn a_request_that_takes_long_to_send_leaves_the_provider_its_time() {
+    let provider = FakeProvider::start().await;
+    let setup = impatient(|limits| limits.first_byte = Duration::from_millis(400));
+    let server = GatewayServer::with(&provider.url(), setup).await;
+    let head = format!(
+        "POST /v1/messages HTTP/1.1\r\nhost: {}\r\nx-api-key: k\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        server.address,
+        REQUEST.len()
+    );
+    let mut client = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    client.write_all(head.as_bytes()).await.unwrap();
+    for piece in REQUEST.as_bytes().chunks(20) {
+        client.write_all(piece).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+    assert_eq!(read_answer(&mut client).await.status, 200);
+}
+
 #[tokio::test]
 async fn upstream_falls_silent_in_the_middle() {
     let provider = FakeProvider::start().await;

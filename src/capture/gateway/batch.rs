@@ -10,16 +10,11 @@ use crate::capture::provider::message::MessageReading;
 use crate::capture::recorder::Recorder;
 use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{CallContext, CallOutcome, Source, UsageRecord};
-use crate::ledger::ApplyOutcome;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::sync::mpsc;
 
 /// A result holds a message; larger ones pass unread.
 const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;
-const RECORDS_AT_ONCE: usize = 1_000;
-/// Blocks of records that may wait for the ledger. What is beyond is not recorded before the results are fetched again.
-const WAITING_BLOCKS: usize = 20;
 const RESULTS_URL: &[u8] = b"\"results_url\"";
 
 /// Reads the results of one batch, a line each, while they pass.
@@ -30,8 +25,7 @@ pub struct ResultsReader {
     now_ms: i64,
     line: Vec<u8>,
     is_line_too_long: bool,
-    records: Vec<UsageRecord>,
-    blocks: mpsc::Sender<Vec<UsageRecord>>,
+    recorder: Recorder,
 }
 
 #[derive(Deserialize)]
@@ -61,18 +55,7 @@ struct ErrorObject {
 
 impl ResultsReader {
     pub fn new(recorder: Recorder, batch_id: String, caller: Caller, context: CallContext, now_ms: i64) -> Self {
-        let (blocks, waiting) = mpsc::channel(WAITING_BLOCKS);
-        tokio::spawn(write_blocks(recorder, waiting));
-        Self {
-            batch_id,
-            caller,
-            context,
-            now_ms,
-            line: Vec::new(),
-            is_line_too_long: false,
-            records: Vec::new(),
-            blocks,
-        }
+        Self { batch_id, caller, context, now_ms, line: Vec::new(), is_line_too_long: false, recorder }
     }
 
     pub fn push(&mut self, mut bytes: &[u8]) {
@@ -87,7 +70,6 @@ impl ResultsReader {
     /// The last line may lack its end.
     pub fn finish(&mut self) {
         self.end_line();
-        self.send_block();
     }
 
     fn keep(&mut self, bytes: &[u8]) {
@@ -112,12 +94,10 @@ impl ResultsReader {
                 Err(_) => tracing::warn!(batch_id = self.batch_id, "a batch result cannot be read"),
             }
         }
-        if self.records.len() >= RECORDS_AT_ONCE {
-            self.send_block();
-        }
     }
 
-    fn take_in(&mut self, result: ResultLine) {
+    /// Writes a result down as a call that is over: through the spool, like any other, so that none is lost without being counted.
+    fn take_in(&self, result: ResultLine) {
         let error = match result.result.kind.as_str() {
             "succeeded" => None,
             "errored" => {
@@ -129,7 +109,7 @@ impl ResultsReader {
         };
         let message = result.result.message.and_then(|raw| MessageReading::from_body(raw.get().as_bytes()).ok());
         let records = self.records_of(&result.custom_id, &message.unwrap_or_default(), error);
-        self.records.extend(records);
+        self.recorder.end_with_parts(&uuid::Uuid::now_v7().to_string(), &records);
     }
 
     fn records_of(&self, custom_id: &str, reading: &MessageReading, error: Option<String>) -> Vec<UsageRecord> {
@@ -168,42 +148,6 @@ impl ResultsReader {
         let parts: Vec<UsageRecord> =
             parsed.sub_inferences.iter().enumerate().map(|(index, sub)| part_of(&record, index, sub)).collect();
         std::iter::once(record).chain(parts).collect()
-    }
-
-    fn send_block(&mut self) {
-        let block = std::mem::take(&mut self.records);
-        if !block.is_empty() && self.blocks.try_send(block).is_err() {
-            tracing::warn!(
-                batch_id = self.batch_id,
-                "the ledger is too slow for these batch results; fetching them again records the rest"
-            );
-        }
-    }
-}
-
-/// Results that arrived before a download broke off count; the others will when they are fetched again.
-impl Drop for ResultsReader {
-    fn drop(&mut self) {
-        self.send_block();
-    }
-}
-
-async fn write_blocks(recorder: Recorder, mut waiting: mpsc::Receiver<Vec<UsageRecord>>) {
-    while let Some(block) = waiting.recv().await {
-        match recorder.record(block).await {
-            Ok(applied) => {
-                let too_old = applied.iter().filter(|one| one.outcome == ApplyOutcome::TooOld).count();
-                if too_old > 0 {
-                    tracing::warn!(
-                        too_old,
-                        "batch results are older than the events that are kept; they are not counted"
-                    );
-                }
-            }
-            Err(error) => {
-                tracing::error!(%error, "batch results could not be recorded; fetching them again records them");
-            }
-        }
     }
 }
 

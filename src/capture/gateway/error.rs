@@ -17,6 +17,8 @@ pub enum GatewayError {
     AmbiguousCredential(&'static str),
     #[error("a page of another site may not do this")]
     CrossSite,
+    #[error("the Host header names no address of this server")]
+    WrongHost,
     #[error("a Tollbridge key is needed here: in x-tollbridge-key, in x-api-key or as Authorization: Bearer")]
     KeyMissing,
     #[error("this Tollbridge key is unknown or revoked")]
@@ -50,6 +52,7 @@ impl GatewayError {
             Self::AmbiguousCredential(_) | Self::RequestBrokeOff => StatusCode::BAD_REQUEST,
             Self::KeyMissing | Self::KeyUnknown | Self::NoProviderKey => StatusCode::UNAUTHORIZED,
             Self::CrossSite | Self::KeyWithoutScope => StatusCode::FORBIDDEN,
+            Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::SpendLimit => StatusCode::TOO_MANY_REQUESTS,
@@ -65,7 +68,7 @@ impl GatewayError {
             Self::UnknownPath => "not_found_error",
             Self::UnknownMethod | Self::AmbiguousCredential(_) | Self::RequestBrokeOff => "invalid_request_error",
             Self::KeyMissing | Self::KeyUnknown | Self::NoProviderKey => "authentication_error",
-            Self::CrossSite | Self::KeyWithoutScope => "permission_error",
+            Self::CrossSite | Self::KeyWithoutScope | Self::WrongHost => "permission_error",
             Self::TooLarge => "request_too_large",
             Self::SpendLimit => "billing_error",
             Self::RequestTimeout | Self::UpstreamTimeout => "timeout_error",

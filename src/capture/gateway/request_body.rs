@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 /// What has been learnt of a request while its body passes; shared with the call that it belongs to.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +20,8 @@ pub struct RequestNotes(Arc<Mutex<Notes>>);
 
 #[derive(Debug, Default)]
 struct Notes {
+    /// When the provider's connection last took a piece of it.
+    taken_at: Option<Instant>,
     scan: RequestScan,
     failure: Option<GatewayError>,
     refusal: Option<Refusal>,
@@ -65,6 +67,19 @@ impl RequestNotes {
 
     pub fn bytes(&self) -> u64 {
         self.lock().bytes
+    }
+
+    /// Returns when nothing of the request has been taken for that long, be it that all of it was sent.
+    pub async fn untaken_for(&self, limit: Duration) {
+        let mut due = Instant::now() + limit;
+        loop {
+            sleep_until(due).await;
+            let taken_at = self.lock().taken_at;
+            match taken_at.map(|taken_at| taken_at + limit) {
+                Some(later) if later > due => due = later,
+                _ => return,
+            }
+        }
     }
 
     /// Why the rest of the body was not sent, if a budget refused it.
@@ -202,11 +217,13 @@ impl HttpBody for RequestBody {
         if let Err(error) = ready!(this.poll_decision(cx)) {
             return Poll::Ready(Some(Err(error)));
         }
-        match this.ahead.pop_front() {
-            Some(frame) => Poll::Ready(Some(Ok(frame))),
-            None if this.has_ended => Poll::Ready(None),
-            None => this.poll_body(cx),
-        }
+        let next = match this.ahead.pop_front() {
+            Some(frame) => Some(Ok(frame)),
+            None if this.has_ended => None,
+            None => ready!(this.poll_body(cx)),
+        };
+        this.notes.lock().taken_at = Some(Instant::now());
+        Poll::Ready(next)
     }
 
     fn is_end_stream(&self) -> bool {
