@@ -2,6 +2,7 @@
 //! none of the other routes' layers but the Host check; cookies mean nothing to it.
 
 use super::auth::Access;
+use super::error::ApiError;
 use super::guard::{AllowedHosts, Strictness, comes_from_here};
 use super::state::{AppState, Clock};
 use crate::capture::gateway::{Gateway, GatewayError};
@@ -35,8 +36,10 @@ impl Passage {
     }
 
     pub async fn pass(&self, request: Request) -> Response {
-        if self.hosts.check(&request).is_err() {
-            return GatewayError::WrongHost.into_response();
+        match self.hosts.check(&request) {
+            Ok(()) => {}
+            Err(ApiError::WrongHost) => return GatewayError::WrongHost.into_response(),
+            Err(_) => return GatewayError::UnclearHost.into_response(),
         }
         // A page of another site could spend the owner's money here, so a browser that says it comes from one is refused,
         // whatever the method.

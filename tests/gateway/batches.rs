@@ -2,6 +2,7 @@
 
 use super::fake_provider::{FakeProvider, Seen, Step, answer, json_answer};
 use super::gateway_server::GatewayServer;
+use std::time::Duration;
 use tollbridge::domain::money::NanoUsd;
 use tollbridge::domain::usage::{PricingState, Source};
 
@@ -79,6 +80,13 @@ async fn results_wait_in_the_spool_while_the_ledger_is_gone() {
     server.get("/v1/messages/batches/msgbatch_1", &[]).await;
     server.ledger.close().await;
     assert_eq!(server.get("/v1/messages/batches/msgbatch_1/results", &[]).await.text(), RESULTS);
+    // The last one is read when the client has it.
+    for _ in 0..500 {
+        if server.recorder.health().spool_depth == 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     let health = server.recorder.health();
     assert_eq!((health.spool_depth, health.lost.total()), (3, 0));
 }

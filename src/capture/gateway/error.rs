@@ -19,6 +19,8 @@ pub enum GatewayError {
     CrossSite,
     #[error("the Host header names no address of this server")]
     WrongHost,
+    #[error("the request needs exactly one Host header")]
+    UnclearHost,
     #[error("a Tollbridge key is needed here: in x-tollbridge-key, in x-api-key or as Authorization: Bearer")]
     KeyMissing,
     #[error("this Tollbridge key is unknown or revoked")]
@@ -49,7 +51,7 @@ impl GatewayError {
         match self {
             Self::UnknownPath => StatusCode::NOT_FOUND,
             Self::UnknownMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::AmbiguousCredential(_) | Self::RequestBrokeOff => StatusCode::BAD_REQUEST,
+            Self::AmbiguousCredential(_) | Self::RequestBrokeOff | Self::UnclearHost => StatusCode::BAD_REQUEST,
             Self::KeyMissing | Self::KeyUnknown | Self::NoProviderKey => StatusCode::UNAUTHORIZED,
             Self::CrossSite | Self::KeyWithoutScope => StatusCode::FORBIDDEN,
             Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
@@ -66,7 +68,9 @@ impl GatewayError {
     fn kind(self) -> &'static str {
         match self {
             Self::UnknownPath => "not_found_error",
-            Self::UnknownMethod | Self::AmbiguousCredential(_) | Self::RequestBrokeOff => "invalid_request_error",
+            Self::UnknownMethod | Self::AmbiguousCredential(_) | Self::RequestBrokeOff | Self::UnclearHost => {
+                "invalid_request_error"
+            }
             Self::KeyMissing | Self::KeyUnknown | Self::NoProviderKey => "authentication_error",
             Self::CrossSite | Self::KeyWithoutScope | Self::WrongHost => "permission_error",
             Self::TooLarge => "request_too_large",
