@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tower_service::Service;
 
-/// Anthropic closes idle connections after about a minute; ours go before, so that no request meets a closing one.
+/// Anthropic closes idle connections after about a minute. One that has been idle for this long is not used again, so that no request
+/// meets a closing one; it is let go when the next call asks.
 const IDLE_CONNECTION_FOR: Duration = Duration::from_secs(30);
 
 type Connector = HttpsConnector<HttpConnector>;
