@@ -1,5 +1,5 @@
 // What the official TypeScript SDK sees of a provider at a base URL, as JSON: node sdk.cjs BASE_URL.
-// Run twice, directly and through Tollbridge, the output must be the same.
+// Run twice, directly and through Tollbridge, the output must be the same, but for the header that Tollbridge adds.
 const Anthropic = require("@anthropic-ai/sdk");
 
 const model = "claude-sonnet-4-20250514";
@@ -16,21 +16,23 @@ const plain = (message) => ({
 });
 
 async function main() {
-  const seen = {};
+  const seen = { headers: {} };
   seen.message = plain(await client.messages.create(ask));
   const { response } = await client.messages.create(ask).withResponse();
-  seen.hasRequestId = (response.headers.get("request-id") ?? "").startsWith("req_");
-  seen.limitHeader = response.headers.get("anthropic-ratelimit-requests-remaining");
+  seen.headers.message = [...response.headers].sort();
   seen.stream = plain(await client.messages.stream(ask).finalMessage());
   seen.tools = plain(await client.messages.stream(ask, faking("tools")).finalMessage());
   seen.events = [];
-  for await (const event of await client.messages.create({ ...ask, stream: true })) seen.events.push(event.type);
+  const streamed = await client.messages.create({ ...ask, stream: true }).withResponse();
+  for await (const event of streamed.data) seen.events.push(event.type);
+  seen.headers.stream = [...streamed.response.headers].sort();
   for (const kind of ["429", "529", "400", "error-event"]) {
     try {
       for await (const _ of await client.messages.create({ ...ask, stream: true }, faking(kind)));
       seen[kind] = "no error";
     } catch (error) {
       seen[kind] = { name: error.constructor.name, status: error.status ?? null, body: error.error ?? null };
+      seen.headers[kind] = [...error.headers].sort();
     }
   }
   const hanging = await client.messages.create({ ...ask, stream: true }, faking("hang"));

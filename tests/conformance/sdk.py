@@ -1,6 +1,6 @@
 """What the official Python SDK sees of a provider at a base URL, as JSON: usage: sdk.py BASE_URL.
 
-Run twice, directly and through Tollbridge, the output must be the same.
+Run twice, directly and through Tollbridge, the output must be the same, but for the header that Tollbridge adds.
 """
 
 import json
@@ -12,7 +12,7 @@ MODEL = "claude-sonnet-4-20250514"
 ASK = {"model": MODEL, "max_tokens": 64, "messages": [{"role": "user", "content": "Hi"}]}
 
 client = anthropic.Anthropic(base_url=sys.argv[1], api_key="sk-ant-of-the-client", max_retries=0, timeout=10)
-seen = {}
+seen = {"headers": {}}
 
 
 def plain(message):
@@ -31,15 +31,18 @@ def headers(kind):
     return {"x-fake-answer": kind}
 
 
+def keep_headers(name, response):
+    seen["headers"][name] = sorted([key.lower(), value] for key, value in response.headers.multi_items())
+
+
 seen["message"] = plain(client.messages.create(**ASK))
 
-raw = client.messages.with_raw_response.create(**ASK)
-seen["has_request_id"] = raw.headers.get("request-id", "").startswith("req_")
-seen["limit_header"] = raw.headers.get("anthropic-ratelimit-requests-remaining")
+keep_headers("message", client.messages.with_raw_response.create(**ASK))
 
 with client.messages.stream(**ASK) as stream:
     seen["stream_text"] = "".join(stream.text_stream)
     seen["stream"] = plain(stream.get_final_message())
+    keep_headers("stream", stream.response)
 
 with client.messages.stream(**ASK, extra_headers=headers("tools")) as stream:
     final = stream.get_final_message()
@@ -54,6 +57,7 @@ for kind in ["429", "529", "400", "error-event"]:
         seen[kind] = "no error"
     except anthropic.APIError as error:
         seen[kind] = {"class": type(error).__name__, "message": str(error), "body": error.body}
+        keep_headers(kind, error.response)
 
 cancelled = client.messages.create(**ASK, stream=True, extra_headers=headers("hang"))
 seen["cancelled_after"] = next(event.type for event in cancelled if event.type == "content_block_delta")

@@ -235,7 +235,7 @@ pub async fn read_until(stream: &mut TcpStream, wanted: &str) -> Vec<u8> {
     bytes
 }
 
-fn parse_answer(bytes: &[u8]) -> Answer {
+pub fn parse_answer(bytes: &[u8]) -> Answer {
     let head_end =
         find(bytes, b"\r\n\r\n").unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(bytes)));
     let head = std::str::from_utf8(&bytes[..head_end]).unwrap();

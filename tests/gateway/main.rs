@@ -21,3 +21,4 @@ mod ledger_silence;
 mod postgres_proxy;
 mod recording;
 mod transparency;
+mod wire;
