@@ -30,8 +30,10 @@ const CACHE_KIB: u64 = 512;
 const PAGE_BYTES: u64 = 4096;
 /// The smallest limit there is, whatever is asked for.
 const MIN_PAGES: u64 = 16;
-/// Beyond it, 8 MiB, the log is copied into the file, by the flush.
-const LOG_PAGES: u64 = 2048;
+/// Beyond it, 2 MiB, the log is copied into the file, by the flush. A page that is written again and again, as the last one of
+/// a table is, makes each of its writes look through all earlier ones in the log's index: with four times as many, a fifth
+/// fewer calls.
+const LOG_PAGES: u64 = 512;
 
 /// What a frame says of its call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

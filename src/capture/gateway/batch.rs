@@ -6,7 +6,7 @@ use super::call::PROVIDER;
 use super::credential::Caller;
 use crate::capture::ingest::part_of;
 use crate::capture::provider::anthropic;
-use crate::capture::provider::message::MessageReading;
+use crate::capture::provider::message::{KnownUsage, MessageReading};
 use crate::capture::recorder::Recorder;
 use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{CallContext, CallOutcome, Source, UsageRecord};
@@ -113,7 +113,7 @@ impl ResultsReader {
     }
 
     fn records_of(&self, custom_id: &str, reading: &MessageReading, error: Option<String>) -> Vec<UsageRecord> {
-        let parsed = reading.known_usage().map(|usage| usage.parsed).unwrap_or_default();
+        let KnownUsage { parsed, .. } = reading.known_usage();
         let is_free = anthropic::is_free_refusal(reading.stop_reason.as_deref(), &parsed.tokens);
         let mut terms = parsed.terms;
         terms.service_tier.get_or_insert_with(|| "batch".into());
@@ -143,7 +143,7 @@ impl ResultsReader {
                 stop_reason: reading.stop_reason.as_deref().and_then(clean),
                 ..CallOutcome::default()
             },
-            usage_json: (!reading.usage.is_null()).then(|| reading.usage.to_string()),
+            usage_json: reading.usage_json(),
         };
         let parts: Vec<UsageRecord> =
             parsed.sub_inferences.iter().enumerate().map(|(index, sub)| part_of(&record, index, sub)).collect();

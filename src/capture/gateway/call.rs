@@ -9,7 +9,7 @@ use super::credential::Caller;
 use super::request_body::RequestNotes;
 use crate::capture::ingest::part_of;
 use crate::capture::provider::anthropic;
-use crate::capture::provider::message::MessageReading;
+use crate::capture::provider::message::{KnownUsage, MessageReading};
 use crate::capture::recorder::{CallStart, Recorder, own_dedup_key};
 use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{CallContext, CallOutcome, Source, UsageRecord};
@@ -18,8 +18,6 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 pub const PROVIDER: &str = "anthropic";
-/// A usage object is some hundred bytes. What is far larger is not worth keeping beside every event.
-const MAX_USAGE_JSON_BYTES: usize = 16 * 1024;
 
 /// Dropped without an end, it ends as one whose client hung up or was hung up on: that is what drops a call.
 pub struct Call {
@@ -176,11 +174,7 @@ impl Call {
     /// The call, then the sub-inferences that are billed beside it.
     fn records(&self, ending: Ending) -> Vec<UsageRecord> {
         let reading = &self.reading;
-        let (parsed, is_estimated) = match reading.known_usage() {
-            Ok(usage) => (usage.parsed, usage.is_estimated),
-            // Only possible counts are ever merged, so this is a call without any.
-            Err(_) => Default::default(),
-        };
+        let KnownUsage { parsed, is_estimated } = reading.known_usage();
         let is_free = anthropic::is_free_refusal(reading.stop_reason.as_deref(), &parsed.tokens);
         let model = parsed.serving_model.as_deref().or(reading.model.as_deref()).and_then(clean);
         let record = UsageRecord {
@@ -200,7 +194,7 @@ impl Call {
             api_key_id: self.start.api_key_id.clone(),
             context: self.context(),
             outcome: self.outcome(ending),
-            usage_json: usage_json(reading),
+            usage_json: reading.usage_json(),
         };
         let parts: Vec<UsageRecord> =
             parsed.sub_inferences.iter().enumerate().map(|(index, sub)| part_of(&record, index, sub)).collect();
@@ -270,9 +264,4 @@ pub fn session_of(context: &CallContext, notes: &RequestNotes) -> Option<String>
 pub fn requested_model(notes: &RequestNotes) -> String {
     let model = notes.with_fields(|fields| fields.model.as_deref().and_then(clean));
     model.unwrap_or_else(|| "unknown".into())
-}
-
-fn usage_json(reading: &MessageReading) -> Option<String> {
-    let json = (!reading.usage.is_null()).then(|| reading.usage.to_string());
-    json.filter(|json| json.len() <= MAX_USAGE_JSON_BYTES)
 }

@@ -25,9 +25,11 @@ const CREDENTIALS: [HeaderName; 3] = [header::AUTHORIZATION, API_KEY, KEY];
 
 /// The headers to send to the provider, whose own name is `host`.
 pub fn to_upstream(sent: HeaderMap, host: HeaderValue) -> HeaderMap {
-    let mut headers = pass(sent, |name| {
+    // What a client says of its connection is true of ours as well, if it is that. Then as a rule all of its headers pass.
+    let stays = says_only_keep_alive(&sent).then_some(header::CONNECTION);
+    let mut headers = pass(sent, stays, |name| {
         // An interim answer was given here, if one was asked for. Cookies are the dashboard's.
-        *name != header::HOST && *name != header::EXPECT && *name != header::COOKIE && !attribution::is_ours(name)
+        *name != header::EXPECT && *name != header::COOKIE && !attribution::is_ours(name)
     });
     // Only plain bytes can be read while they pass.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -37,7 +39,7 @@ pub fn to_upstream(sent: HeaderMap, host: HeaderValue) -> HeaderMap {
 
 /// The headers to give back to the client. The limits of a provider key that is not the client's are not its business.
 pub fn to_client(answered: HeaderMap, is_shared_key: bool) -> HeaderMap {
-    pass(answered, |name| {
+    pass(answered, None, |name| {
         let is_limit = name.as_str().starts_with("anthropic-ratelimit-");
         *name != header::SET_COOKIE && !name.as_str().starts_with("x-tollbridge-") && !(is_shared_key && is_limit)
     })
@@ -56,15 +58,15 @@ pub fn ambiguous_credential(headers: &HeaderMap) -> Option<&'static str> {
     }
 }
 
-/// Those that may pass and do not concern one connection alone, in their order.
-fn pass(headers: HeaderMap, may_pass: impl Fn(&HeaderName) -> bool) -> HeaderMap {
+/// Those that may pass and do not concern one connection alone, and the one that stays, in their order.
+fn pass(headers: HeaderMap, stays: Option<HeaderName>, may_pass: impl Fn(&HeaderName) -> bool) -> HeaderMap {
     let nominated = nominated(&headers);
-    let passes = |name: &HeaderName| {
-        !OF_ONE_CONNECTION.contains(name)
-            && !name.as_str().starts_with("proxy-")
-            && !nominated.iter().any(|nominated| nominated == name.as_str())
-            && may_pass(name)
+    let is_of_one_connection = |name: &HeaderName| {
+        OF_ONE_CONNECTION.contains(name)
+            || name.as_str().starts_with("proxy-")
+            || nominated.iter().any(|nominated| nominated == name.as_str())
     };
+    let passes = |name: &HeaderName| may_pass(name) && (!is_of_one_connection(name) || stays.as_ref() == Some(name));
     if headers.keys().all(passes) {
         return headers;
     }
@@ -76,6 +78,10 @@ fn pass(headers: HeaderMap, may_pass: impl Fn(&HeaderName) -> bool) -> HeaderMap
         is_passing
     }));
     passed
+}
+
+fn says_only_keep_alive(headers: &HeaderMap) -> bool {
+    headers.get_all(header::CONNECTION).iter().all(|value| value.as_bytes().eq_ignore_ascii_case(b"keep-alive"))
 }
 
 /// What `Connection` names, in lower case.
@@ -171,6 +177,22 @@ mod tests {
         assert_eq!(passed.get_all("anthropic-beta").iter().collect::<Vec<_>>(), ["a", "b"]);
         let order: Vec<_> = passed.keys().map(HeaderName::as_str).collect();
         assert_eq!(order, ["anthropic-beta", "x-stainless-lang", "traceparent", "accept-encoding", "host"]);
+    }
+
+    #[test]
+    fn a_connection_that_is_only_kept_alive_is_so_to_the_provider_too() {
+        let passed = |value: &str| {
+            let sent = map(&[("x-a", "1"), ("connection", value), ("keep-alive", "timeout=5")]);
+            let passed = to_upstream(sent, HeaderValue::from_static("provider.example"));
+            assert!(!passed.contains_key("keep-alive"), "its limits are of one connection");
+            passed.get("connection").cloned()
+        };
+        assert_eq!(passed("Keep-Alive").unwrap(), "Keep-Alive");
+        for value in ["close", "keep-alive, x-a", ""] {
+            assert_eq!(passed(value), None, "{value}");
+        }
+        let answered = map(&[("connection", "keep-alive"), ("x-b", "1")]);
+        assert_eq!(names(&to_client(answered, false)), ["x-b"]);
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! What an answer of Anthropic's Messages API tells of its call, whether it comes whole or as a stream. Texts are
 //! counted, never kept.
 
+mod event;
+
+use self::event::{BlockStart, ContentDelta, EventKind, Message, MessageDelta, MessageStart, StreamError};
+use super::ParsedUsage;
 use super::anthropic;
 use super::tool_names::ToolNames;
-use super::{FieldError, ParsedUsage};
-use serde::Deserialize;
 use serde_json::Value;
 
+/// A usage object is some hundred bytes. What is far larger is not worth keeping beside every event.
+const MAX_USAGE_JSON_BYTES: usize = 16 * 1024;
 /// How many characters make a token, where nothing better is known.
 const CHARS_PER_TOKEN: u64 = 4;
 
@@ -19,8 +23,6 @@ pub struct MessageReading {
     pub tools_used: ToolNames,
     /// Of an `error`: its type, never its message.
     pub error_type: Option<String>,
-    /// The usage object, as merged so far; null if none came.
-    pub usage: Value,
     /// Events that were not what they should be.
     pub unread_events: u64,
     pub has_started: bool,
@@ -28,6 +30,10 @@ pub struct MessageReading {
     pub has_content: bool,
     /// It is complete: a stop reason or `message_stop` came.
     pub has_ended: bool,
+    /// The usage object, as merged so far; null if none came.
+    usage: Value,
+    /// What it says.
+    parsed: ParsedUsage,
     is_stopped: bool,
     has_final_output: bool,
     written_chars: u64,
@@ -40,6 +46,9 @@ pub struct KnownUsage {
     pub is_estimated: bool,
 }
 
+/// An event is not what its kind should be.
+struct Unreadable;
+
 impl MessageReading {
     /// Reads a message that came in one piece. Any other JSON object tells nothing.
     ///
@@ -49,7 +58,9 @@ impl MessageReading {
         let message: Message = serde_json::from_slice(json)?;
         let mut reading = Self::default();
         if message.kind.as_deref() == Some("message") {
-            reading.start(message);
+            if reading.start(message).is_err() {
+                reading.unread_events += 1;
+            }
             reading.has_content = true;
             reading.has_ended = true;
             reading.has_final_output = true;
@@ -62,75 +73,71 @@ impl MessageReading {
         if self.is_stopped {
             return;
         }
-        let is_read = match name {
+        let read = match name {
             b"content_block_delta" => self.read_content_delta(data),
-            b"ping" | b"content_block_stop" => true,
+            b"ping" | b"content_block_stop" => Ok(()),
             _ => self.read_other(data),
         };
-        if !is_read {
+        if read.is_err() {
             self.unread_events += 1;
         }
     }
 
     /// The counts as they stand: exact if the answer was complete and said so, else with the output estimated from what
     /// was written (a stream that breaks off has only told a placeholder of it).
-    ///
-    /// # Errors
-    /// A count that cannot be one.
-    pub fn known_usage(&self) -> Result<KnownUsage, FieldError> {
-        let mut parsed = anthropic::parse_usage(&self.usage)?;
+    pub fn known_usage(&self) -> KnownUsage {
+        let mut parsed = self.parsed.clone();
         let is_exact = self.has_ended && self.has_final_output;
         if !is_exact && parsed.has_usage {
             parsed.tokens.output = parsed.tokens.output.max(self.written_chars / CHARS_PER_TOKEN);
         }
         let is_contradictory = !parsed.contradictions.is_empty();
         let is_estimated = parsed.has_usage && (!is_exact || is_contradictory || self.unread_events > 0);
-        Ok(KnownUsage { parsed, is_estimated })
+        KnownUsage { parsed, is_estimated }
     }
 
-    fn read_content_delta(&mut self, data: &[u8]) -> bool {
+    /// The usage object as it came, or as its pieces add up. None where there was none, or it is too large to keep.
+    pub fn usage_json(&self) -> Option<String> {
+        let json = (!self.usage.is_null()).then(|| serde_json::to_string(&self.usage).ok()).flatten();
+        json.filter(|json| json.len() <= MAX_USAGE_JSON_BYTES)
+    }
+
+    fn read_content_delta(&mut self, data: &[u8]) -> Result<(), Unreadable> {
         self.has_content = true;
-        let Ok(event) = serde_json::from_slice::<ContentDelta>(data) else { return false };
-        self.count_written(&event.delta);
-        true
+        let ContentDelta { delta } = serde_json::from_slice(data)?;
+        self.written_chars += delta.chars();
+        Ok(())
     }
 
-    fn read_other(&mut self, data: &[u8]) -> bool {
-        let Ok(event) = serde_json::from_slice::<Value>(data) else { return false };
-        match event["type"].as_str() {
-            Some("message_start") => self.read_start(event),
-            Some("message_delta") => self.read_message_delta(&event),
-            Some("content_block_start") => {
+    fn read_other(&mut self, data: &[u8]) -> Result<(), Unreadable> {
+        let EventKind { kind } = serde_json::from_slice(data)?;
+        match &*kind {
+            "message_start" => self.start(serde_json::from_slice::<MessageStart>(data)?.message),
+            "message_delta" => self.read_message_delta(serde_json::from_slice(data)?),
+            "content_block_start" => {
                 self.has_content = true;
-                let block = &event["content_block"];
-                self.tools_used.add(block["type"].as_str(), block["name"].as_str());
-                true
+                let BlockStart { content_block } = serde_json::from_slice(data)?;
+                self.tools_used.add(content_block.kind.as_deref(), content_block.name.as_deref());
+                Ok(())
             }
             // A stream without event names.
-            Some("content_block_delta") => self.read_content_delta(data),
-            Some("message_stop") => {
+            "content_block_delta" => self.read_content_delta(data),
+            "message_stop" => {
                 self.has_ended = true;
                 self.is_stopped = true;
-                true
+                Ok(())
             }
-            Some("error") => {
-                self.error_type = Some(event["error"]["type"].as_str().unwrap_or("unknown").to_owned());
-                true
+            "error" => {
+                let error = serde_json::from_slice::<StreamError>(data).ok();
+                self.error_type = Some(error.map_or_else(|| "unknown".into(), |StreamError { error }| error.kind));
+                Ok(())
             }
             // Kinds that do not exist yet must not be trouble.
-            Some(_) => true,
-            None => false,
+            _ => Ok(()),
         }
     }
 
-    fn read_start(&mut self, mut event: Value) -> bool {
-        match serde_json::from_value::<Message>(event["message"].take()) {
-            Ok(message) => self.start(message),
-            Err(_) => false,
-        }
-    }
-
-    fn start(&mut self, message: Message) -> bool {
+    fn start(&mut self, message: Message) -> Result<(), Unreadable> {
         self.has_started = true;
         self.message_id = message.id;
         self.model = message.model;
@@ -139,60 +146,34 @@ impl MessageReading {
         self.merge(message.usage)
     }
 
-    fn read_message_delta(&mut self, event: &Value) -> bool {
-        if let Some(reason) = event["delta"]["stop_reason"].as_str() {
+    fn read_message_delta(&mut self, MessageDelta { delta, usage }: MessageDelta) -> Result<(), Unreadable> {
+        if let Some(reason) = delta.as_ref().and_then(|stop| stop.stop_reason.as_str()) {
             self.stop_reason = Some(reason.to_owned());
             self.has_ended = true;
         }
-        let is_merged = self.merge(event["usage"].clone());
-        self.has_final_output |= is_merged && event["usage"]["output_tokens"].is_u64();
-        is_merged
+        let tells_output = usage["output_tokens"].is_u64();
+        self.merge(usage)?;
+        self.has_final_output |= tells_output;
+        Ok(())
     }
 
     /// Brings in a usage object, unless a count in it is impossible: then the better one from before stays.
-    fn merge(&mut self, usage: Value) -> bool {
+    fn merge(&mut self, usage: Value) -> Result<(), Unreadable> {
         if !usage.is_null() && !usage.is_object() {
-            return false;
+            return Err(Unreadable);
         }
         let mut merged = self.usage.clone();
         anthropic::merge_delta(&mut merged, usage);
-        let is_valid = anthropic::parse_usage(&merged).is_ok();
-        if is_valid {
-            self.usage = merged;
-        }
-        is_valid
-    }
-
-    fn count_written(&mut self, delta: &Delta) {
-        let texts = [&delta.text, &delta.thinking, &delta.partial_json];
-        let chars: usize = texts.into_iter().flatten().map(|text| text.chars().count()).sum();
-        self.written_chars += chars as u64;
+        self.parsed = anthropic::parse_usage(&merged).map_err(|_| Unreadable)?;
+        self.usage = merged;
+        Ok(())
     }
 }
 
-#[derive(Deserialize)]
-struct Message {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    id: Option<String>,
-    model: Option<String>,
-    stop_reason: Option<String>,
-    #[serde(default)]
-    content: ToolNames,
-    #[serde(default)]
-    usage: Value,
-}
-
-#[derive(Deserialize)]
-struct ContentDelta {
-    delta: Delta,
-}
-
-#[derive(Deserialize)]
-struct Delta {
-    text: Option<String>,
-    thinking: Option<String>,
-    partial_json: Option<String>,
+impl From<serde_json::Error> for Unreadable {
+    fn from(_: serde_json::Error) -> Self {
+        Self
+    }
 }
 
 #[cfg(test)]

@@ -12,11 +12,12 @@ const MAX_NAME_BYTES: usize = 512;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ToolNames(pub Vec<String>);
 
+/// A content block, but for its content.
 #[derive(Deserialize)]
-struct ContentBlock {
+pub struct ContentBlock {
     #[serde(rename = "type")]
-    kind: Option<String>,
-    name: Option<String>,
+    pub kind: Option<String>,
+    pub name: Option<String>,
 }
 
 impl ToolNames {

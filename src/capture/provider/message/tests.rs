@@ -68,7 +68,7 @@ fn delta(usage: Value) -> Value {
 #[test]
 fn the_last_delta_wins_and_the_split_of_the_start_stays() {
     let reading = read(&[WEB_SEARCH.as_bytes()]);
-    let usage = reading.known_usage().unwrap();
+    let usage = reading.known_usage();
     assert!(!usage.is_estimated && reading.has_ended);
     let tokens = usage.parsed.tokens;
     assert_eq!((tokens.input, tokens.output, tokens.output_thinking), (10_682, 510, Some(60)));
@@ -97,17 +97,17 @@ fn every_split_point_and_line_ending_tells_the_same() {
 fn a_stream_that_breaks_off_has_exact_input_and_estimated_output() {
     // 41 characters make 10 tokens; the placeholder of the start was 3.
     let reading = stream(&[start(3), text("four tokens here"), text("and some more, in all 41.")]);
-    let usage = reading.known_usage().unwrap();
+    let usage = reading.known_usage();
     assert_eq!((usage.parsed.tokens.input, usage.parsed.tokens.output), (25, 10));
     assert!(usage.is_estimated && !reading.has_ended);
 }
 
 #[test]
 fn an_estimate_is_never_below_what_the_provider_said() {
-    let usage = stream(&[start(8), text("x")]).known_usage().unwrap();
+    let usage = stream(&[start(8), text("x")]).known_usage();
     assert_eq!((usage.parsed.tokens.output, usage.is_estimated), (8, true));
     let not_final = json!({"type": "message_delta", "delta": {}, "usage": {"output_tokens": 90}});
-    let usage = stream(&[start(8), text("x"), not_final]).known_usage().unwrap();
+    let usage = stream(&[start(8), text("x"), not_final]).known_usage();
     assert_eq!((usage.parsed.tokens.output, usage.is_estimated), (90, true));
 }
 
@@ -119,7 +119,7 @@ fn thinking_and_tool_input_count_as_written() {
     let signature =
         json!({"type": "content_block_delta", "delta": {"type": "signature_delta", "signature": "abcdefgh"}});
     let reading = stream(&[start(1), thinking, tool, signature]);
-    assert_eq!(reading.known_usage().unwrap().parsed.tokens.output, 4);
+    assert_eq!(reading.known_usage().parsed.tokens.output, 4);
     assert_eq!(reading.unread_events, 0);
 }
 
@@ -127,14 +127,14 @@ fn thinking_and_tool_input_count_as_written() {
 fn a_stop_reason_without_message_stop_is_complete() {
     let reading = stream(&[start(1), delta(json!({"output_tokens": 7}))]);
     assert!(reading.has_ended);
-    assert_eq!(reading.known_usage().unwrap().parsed.tokens.output, 7);
-    assert!(!reading.known_usage().unwrap().is_estimated);
+    assert_eq!(reading.known_usage().parsed.tokens.output, 7);
+    assert!(!reading.known_usage().is_estimated);
 }
 
 #[test]
 fn a_stop_without_usage_leaves_the_output_estimated() {
     let reading = stream(&[start(1), text("12345678"), json!({"type": "message_stop"})]);
-    let usage = reading.known_usage().unwrap();
+    let usage = reading.known_usage();
     assert!(reading.has_ended && usage.is_estimated);
     assert_eq!(usage.parsed.tokens.output, 2);
 }
@@ -143,7 +143,7 @@ fn a_stop_without_usage_leaves_the_output_estimated() {
 fn no_usage_anywhere_is_no_usage() {
     let start = json!({"type": "message_start", "message": {"id": "msg_1", "model": "m"}});
     let delta = json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}});
-    let usage = stream(&[start, text("abcd"), delta]).known_usage().unwrap();
+    let usage = stream(&[start, text("abcd"), delta]).known_usage();
     assert!(!usage.parsed.has_usage && !usage.is_estimated);
 }
 
@@ -153,14 +153,14 @@ fn an_error_after_the_start_is_told_by_its_type_alone() {
     let reading = stream(&[start(1), error]);
     assert_eq!(reading.error_type.as_deref(), Some("overloaded_error"));
     assert!(!format!("{reading:?}").contains("prompt"));
-    assert!(reading.known_usage().unwrap().is_estimated);
+    assert!(reading.known_usage().is_estimated);
 }
 
 #[test]
 fn nothing_after_message_stop_counts() {
     let late = delta(json!({"output_tokens": 999}));
     let reading = stream(&[start(1), delta(json!({"output_tokens": 7})), json!({"type": "message_stop"}), late]);
-    assert_eq!(reading.known_usage().unwrap().parsed.tokens.output, 7);
+    assert_eq!(reading.known_usage().parsed.tokens.output, 7);
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn impossible_counts_leave_the_better_ones_and_an_estimate() {
         [json!({"output_tokens": -5}), json!({"output_tokens": 1e300}), json!({"output_tokens": "7"}), json!([7])]
     {
         let reading = stream(&[start(3), delta(bad.clone())]);
-        let usage = reading.known_usage().unwrap();
+        let usage = reading.known_usage();
         assert_eq!((usage.parsed.tokens.input, usage.parsed.tokens.output), (25, 3), "{bad}");
         assert!(usage.is_estimated && reading.unread_events == 1, "{bad}");
     }
@@ -183,7 +183,7 @@ fn garbage_is_counted_and_survived() {
             let mut reading = stream(&[start(3)]);
             reading.read_event(name.as_bytes(), data.as_bytes());
             assert_eq!(reading.unread_events, 1, "{name} {data}");
-            assert_eq!(reading.known_usage().unwrap().parsed.tokens.input, 25);
+            assert_eq!(reading.known_usage().parsed.tokens.input, 25);
         }
     }
 }
@@ -194,13 +194,13 @@ fn a_message_in_one_piece() {
         "content": [{"type": "text", "text": "hello"}, {"type": "tool_use", "id": "t", "name": "get_weather", "input": {}}],
         "stop_reason": "tool_use", "usage": {"input_tokens": 1000, "output_tokens": 500}});
     let reading = MessageReading::from_body(body.to_string().as_bytes()).unwrap();
-    let usage = reading.known_usage().unwrap();
+    let usage = reading.known_usage();
     assert_eq!((usage.parsed.tokens.input, usage.parsed.tokens.output, usage.is_estimated), (1000, 500, false));
     assert_eq!(reading.tools_used.0, ["get_weather"]);
     assert!(reading.has_ended);
     assert!(MessageReading::from_body(b"<html>").is_err());
     let other = MessageReading::from_body(br#"{"input_tokens": 4096}"#).unwrap();
-    assert!(!other.known_usage().unwrap().parsed.has_usage, "the count of count_tokens is not usage");
+    assert!(!other.known_usage().parsed.has_usage, "the count of count_tokens is not usage");
 }
 
 proptest! {
