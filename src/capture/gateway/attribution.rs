@@ -26,6 +26,8 @@ const AGENT: [&str; 5] = [
 ];
 const SESSION: [&str; 3] = ["x-claude-code-session-id", "helicone-session-id", "x-litellm-session-id"];
 const TAGS: [&str; 2] = ["x-tollbridge-tags", "x-litellm-tags"];
+/// Of the agent that started this one; kept as a tag.
+const PARENT_AGENT: &str = "x-claude-code-parent-agent-id";
 /// What follows is the name of a tag.
 const PROPERTY: &str = "helicone-property-";
 /// Tags and properties that fill a field of their own.
@@ -107,7 +109,8 @@ fn tags(told: &Told<'_>) -> Vec<Tag> {
         let name = name.strip_prefix(PROPERTY)?;
         Some((Some(name.to_owned()), clean(value)?))
     });
-    listed.chain(properties).collect()
+    let parent = told.first_of(&[PARENT_AGENT]).map(|id| (Some("parent-agent".to_owned()), id));
+    listed.chain(properties).chain(parent).collect()
 }
 
 fn tag(text: &str) -> Option<Tag> {
@@ -182,6 +185,13 @@ mod tests {
         assert_eq!(from_headers(&headers).tags.len(), 20);
         let long = HeaderMap::from_iter([("x-litellm-tags".parse().unwrap(), "x:".repeat(300).parse().unwrap())]);
         assert_eq!(from_headers(&long).tags[0].chars().count(), 200);
+    }
+
+    #[test]
+    fn an_agent_and_the_one_that_started_it_are_two_things() {
+        let context = context(&[("x-claude-code-agent-id", "a-2"), ("x-claude-code-parent-agent-id", "a-1")]);
+        assert_eq!(context.agent_slug.as_deref(), Some("a-2"));
+        assert_eq!(context.tags, ["parent-agent:a-1"]);
     }
 
     #[test]
