@@ -29,6 +29,8 @@ const CACHE_KIB: i32 = -4_096;
 pub(super) enum Db {
     Sqlite {
         path: PathBuf,
+        /// Which file that was when it was opened.
+        file: Option<FileId>,
         /// One connection: SQLite takes one writer at a time, and waiting in our queue is fairer than in its lock.
         writer: SqlitePool,
         reader: SqlitePool,
@@ -43,6 +45,10 @@ pub(super) enum Tx {
     Sqlite(Transaction<'static, Sqlite>),
     Postgres(Transaction<'static, Postgres>),
 }
+
+/// What tells one file from another at the same path: its device and its number there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileId(u64, u64);
 
 /// Held for as long as this process serves the ledger; the lock ends with the file.
 #[derive(Debug)]
@@ -102,6 +108,7 @@ impl Db {
     /// Starts a transaction that may write. On SQLite it takes the write lock at once: a transaction that reads first
     /// and writes later fails without waiting when another one wrote in between.
     pub(super) async fn begin(&self) -> Result<Tx, LedgerError> {
+        self.check_file()?;
         Ok(match self {
             Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("begin immediate").await?),
             Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
@@ -124,6 +131,7 @@ impl Db {
     }
 
     pub(super) async fn ping(&self) -> Result<(), LedgerError> {
+        self.check_file()?;
         with_reader!(self, |pool| sqlx::query("select 1").execute(pool).await.map(|_| ()))?;
         Ok(())
     }
@@ -136,6 +144,20 @@ impl Db {
                 writer.close().await;
             }
             Self::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// What is written into a file that was deleted, moved or replaced is gone with this process at the latest, and SQLite
+    /// itself does not notice.
+    fn check_file(&self) -> Result<(), LedgerError> {
+        match self {
+            Self::Sqlite { path, file, .. } if file_id(path) != *file => {
+                let path = path.display();
+                Err(LedgerError::Unavailable(format!(
+                    "{path} is not the file that was opened: put that back, or restart"
+                )))
+            }
+            Self::Sqlite { .. } | Self::Postgres(_) => Ok(()),
         }
     }
 }
@@ -240,7 +262,7 @@ async fn open_sqlite(path: &Path) -> Result<Db, LedgerError> {
     let readers = |count| SqlitePoolOptions::new().max_connections(count).idle_timeout(None).max_lifetime(None);
     let reader = readers(READERS).connect_with(options.clone().read_only(true)).await?;
     let call_reader = readers(1).connect_lazy_with(options.read_only(true));
-    Ok(Db::Sqlite { path: path.to_owned(), writer, reader, call_reader })
+    Ok(Db::Sqlite { path: path.to_owned(), file: file_id(path), writer, reader, call_reader })
 }
 
 async fn open_postgres(url: &str) -> Result<Db, LedgerError> {
@@ -253,6 +275,18 @@ async fn open_postgres(url: &str) -> Result<Db, LedgerError> {
     }
     let pool = PgPoolOptions::new().max_connections(10).acquire_timeout(BUSY_TIMEOUT).connect_with(options).await?;
     Ok(Db::Postgres(pool))
+}
+
+/// None where there is no file, and where the system does not tell.
+#[cfg(unix)]
+fn file_id(path: &Path) -> Option<FileId> {
+    use std::os::unix::fs::MetadataExt;
+    path.metadata().ok().map(|file| FileId(file.dev(), file.ino()))
+}
+
+#[cfg(not(unix))]
+fn file_id(_path: &Path) -> Option<FileId> {
+    None
 }
 
 #[cfg(unix)]

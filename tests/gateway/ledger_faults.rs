@@ -62,6 +62,32 @@ async fn a_ledger_that_another_process_holds_holds_up_no_call_postgres() {
     all_is_recorded_once(&server).await;
 }
 
+/// As somebody does who restores a copy under a running server, or tidies up.
+#[tokio::test]
+async fn a_ledger_whose_file_is_taken_away_gets_every_call_when_it_is_back() {
+    let provider = FakeProvider::start().await;
+    let server = GatewayServer::before(&provider).await;
+    server.post("/v1/messages", &[], REQUEST).await;
+    server.event().await;
+    let path = server.database_url.strip_prefix("sqlite:").unwrap();
+    let elsewhere = format!("{path}.elsewhere");
+    for takes_its_place in [false, true] {
+        std::fs::rename(path, &elsewhere).unwrap();
+        if takes_its_place {
+            std::fs::copy(&elsewhere, path).unwrap();
+        }
+        assert_eq!(server.post("/v1/messages", &[], REQUEST).await.status, 200);
+        assert_eq!(report(&server).await.status, 503);
+        assert_eq!(server.get("/readyz", &[]).await.status, 503);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(server.recorder.health().spool_depth, 1, "it waits");
+        std::fs::rename(&elsewhere, path).unwrap();
+        tokio::time::timeout(Duration::from_secs(10), server.recorder.drained()).await.expect("it is recorded");
+        assert_eq!(server.get("/readyz", &[]).await.status, 200);
+    }
+    server.events(3).await;
+}
+
 const CALLS: u64 = 20;
 
 async fn calls_go_on_and_reports_are_refused(server: &GatewayServer) {

@@ -61,7 +61,7 @@ pub fn from_headers(headers: &HeaderMap) -> CallContext {
 }
 
 /// The session in Claude Code's `metadata.user_id`: once `user_…_account_…_session_<id>`, later JSON in a string.
-pub fn session_of(user_id: &str) -> Option<String> {
+pub fn session_in(user_id: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Ids {
         session_id: String,
@@ -198,11 +198,11 @@ mod tests {
     fn both_forms_of_the_user_id_name_the_session() {
         let device = "0".repeat(64);
         let legacy = format!("user_{device}_account__session_7b1c6a4e-0000-4000-8000-000000000001");
-        assert_eq!(session_of(&legacy).as_deref(), Some("7b1c6a4e-0000-4000-8000-000000000001"));
+        assert_eq!(session_in(&legacy).as_deref(), Some("7b1c6a4e-0000-4000-8000-000000000001"));
         let json = format!(r#"{{"device_id":"{device}","account_uuid":"","session_id":"s-3"}}"#);
-        assert_eq!(session_of(&json).as_deref(), Some("s-3"));
+        assert_eq!(session_in(&json).as_deref(), Some("s-3"));
         for other in ["customer-17", "", "{}", "a_session_b", "user_x_session_"] {
-            assert_eq!(session_of(other), None, "{other}");
+            assert_eq!(session_in(other), None, "{other}");
         }
     }
 

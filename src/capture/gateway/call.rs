@@ -256,7 +256,7 @@ impl Drop for Call {
 
 /// The session that the headers name, or else the request, as far as it has come.
 pub fn session_of(context: &CallContext, notes: &RequestNotes) -> Option<String> {
-    let of_request = || notes.with_fields(|fields| attribution::session_of(fields.user_id.as_deref()?));
+    let of_request = || notes.with_fields(|fields| attribution::session_in(fields.user_id.as_deref()?));
     context.session_id.clone().or_else(of_request)
 }
 
