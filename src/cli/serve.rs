@@ -14,13 +14,19 @@ use crate::http::auth::Access;
 use crate::http::connections::ConnectionLimits;
 use crate::http::live::Listeners;
 use crate::http::state::{AppState, Clock, open_notifier, open_oidc, open_recorder};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LedgerError, sqlite_path};
 use crate::watch::Watch;
+use std::future::Future;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+
+/// A database server may be started after us, or come back more slowly. Clients that connect meanwhile wait too.
+const DATABASE_WAITS: Duration = Duration::from_secs(60);
+const DATABASE_TRIED_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Files of our own: the databases, their logs and locks, the listener.
 const OWN_FILES: u64 = 100;
@@ -36,8 +42,8 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
         CommandError::Failed(format!("cannot listen on {address}: {error}. LEPTOS_SITE_ADDR chooses another address."))
     })?;
     let bound = listener.local_addr().map_err(|error| CommandError::Failed(error.to_string()))?;
-    let stop = stop_signal()?;
-    let ledger = open_ledger(&config).await?;
+    let mut stop = Box::pin(stop_signal()?);
+    let Some(ledger) = open_ledger_in_time(&config, &mut stop).await? else { return Ok(()) };
     // Held until the end: a second server on the same file is refused.
     let _lock = ledger.claim()?;
     let (prices, clock) = (price_book(&config)?, Clock::System);
@@ -93,6 +99,29 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
     let served = http::serve(listener, stop, state).await;
     house.abort();
     served.map_err(|error| CommandError::Failed(error.to_string()))
+}
+
+/// None where it was told to stop before there was a ledger.
+async fn open_ledger_in_time(
+    config: &Config,
+    stop: &mut (impl Future<Output = ()> + Unpin),
+) -> Result<Option<Ledger>, CommandError> {
+    // A file that cannot be opened does not come by itself.
+    let may_come = sqlite_path(config.database_url().reveal()).is_none();
+    let give_up_at = Instant::now() + DATABASE_WAITS;
+    loop {
+        let opened = tokio::select! {
+            opened = open_ledger(config) => opened,
+            () = &mut *stop => return Ok(None),
+        };
+        match opened {
+            Err(CommandError::Ledger(LedgerError::Unavailable(cause))) if may_come && Instant::now() < give_up_at => {
+                tracing::warn!(cause, "the database cannot be reached; Tollbridge waits for it");
+            }
+            opened => return opened.map(Some),
+        }
+        tokio::time::sleep(DATABASE_TRIED_AGAIN_AFTER).await;
+    }
 }
 
 /// Prices are changed in the configuration or with a new version, so a start is when it shows.

@@ -270,8 +270,12 @@ async fn open_postgres(url: &str) -> Result<Db, LedgerError> {
         .map_err(|error| LedgerError::Address(error.to_string()))?
         .application_name("tollbridge")
         .options([("statement_timeout", "30s"), ("lock_timeout", BUSY_TIMEOUT_TEXT), ("synchronous_commit", "on")]);
-    if !Postgres::database_exists(url).await.unwrap_or(true) {
-        Postgres::create_database(url).await?;
+    match Postgres::database_exists(url).await {
+        Ok(true) => {}
+        Ok(false) => Postgres::create_database(url).await?,
+        Err(error @ sqlx::Error::Io(_)) => return Err(error.into()),
+        // Who may not ask for a list of databases may still have one.
+        Err(_) => {}
     }
     let pool = PgPoolOptions::new().max_connections(10).acquire_timeout(BUSY_TIMEOUT).connect_with(options).await?;
     Ok(Db::Postgres(pool))

@@ -6,8 +6,11 @@ use super::fake_provider::FakeProvider;
 use super::gateway_server::{GatewayServer, Setup};
 use super::postgres_proxy::PostgresProxy;
 use sqlx::Connection;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
 use tollbridge::domain::api_key::{KeyScope, KeyText, RANDOM_DIGITS};
 use tollbridge::domain::audit::Actor;
 use tollbridge::domain::budget::{AtLimit, Budget, BudgetPeriod, NamedBudget};
@@ -71,6 +74,30 @@ async fn calls_go_on_while(block: impl Fn(&PostgresProxy)) {
     let stops = async { while status_of_call(&server, Some(&known.text)).await != 401 {} };
     tokio::time::timeout(Duration::from_secs(10), stops).await.expect("the key stops");
     all_is_recorded(&server, provider.seen().len()).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_started_before_its_database_waits_for_it_postgres() {
+    let Some(proxy) = PostgresProxy::start().await else { return };
+    proxy.close();
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Command::new(env!("CARGO_BIN_EXE_tollbridge"))
+        .arg("serve")
+        .env("DATABASE_URL", &proxy.url)
+        .env("LEPTOS_SITE_ADDR", "127.0.0.1:0")
+        .env("TOLLBRIDGE_SERVER__DATA_DIR", folder.path())
+        .env_remove("TOLLBRIDGE_CONFIG")
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    // Once it has found that nobody is there.
+    let too_early = tokio::time::timeout(Duration::from_secs(7), lines.next_line()).await;
+    assert!(too_early.is_err() && server.try_wait().unwrap().is_none(), "{too_early:?}");
+    proxy.open();
+    let line = tokio::time::timeout(Duration::from_secs(20), lines.next_line()).await.expect("it serves").unwrap();
+    assert!(line.as_deref().is_some_and(|line| line.starts_with("Tollbridge is at http://")), "{line:?}");
 }
 
 #[tokio::test]
