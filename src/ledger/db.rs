@@ -21,6 +21,7 @@ const GROUP_SIZES: [usize; 4] = [64, 16, 4, 1];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const BUSY_TIMEOUT_TEXT: &str = "5s";
 const READERS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 10;
 /// Pages that each connection keeps, in KiB; SQLite takes a size in bytes as a negative number. The system's own cache has the
 /// rest of the file.
 const CACHE_KIB: i32 = -4_096;
@@ -37,7 +38,11 @@ pub(super) enum Db {
         /// One connection, for questions that calls wait for: no report is before them.
         call_reader: SqlitePool,
     },
-    Postgres(PgPool),
+    Postgres {
+        pool: PgPool,
+        /// As on SQLite.
+        call_reader: PgPool,
+    },
 }
 
 /// A transaction on either database. Dropped without `commit`, it rolls back.
@@ -61,7 +66,7 @@ macro_rules! with_reader {
     ($db:expr, |$pool:ident| $body:expr) => {
         match $db {
             $crate::ledger::db::Db::Sqlite { reader: $pool, .. } => $body,
-            $crate::ledger::db::Db::Postgres($pool) => $body,
+            $crate::ledger::db::Db::Postgres { pool: $pool, .. } => $body,
         }
     };
 }
@@ -71,7 +76,7 @@ macro_rules! with_call_reader {
     ($db:expr, |$pool:ident| $body:expr) => {
         match $db {
             $crate::ledger::db::Db::Sqlite { call_reader: $pool, .. } => $body,
-            $crate::ledger::db::Db::Postgres($pool) => $body,
+            $crate::ledger::db::Db::Postgres { call_reader: $pool, .. } => $body,
         }
     };
 }
@@ -111,7 +116,7 @@ impl Db {
         self.check_file()?;
         Ok(match self {
             Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("begin immediate").await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres { pool, .. } => Tx::Postgres(pool.begin().await?),
         })
     }
 
@@ -119,7 +124,7 @@ impl Db {
     pub(super) async fn begin_reading(&self) -> Result<Tx, LedgerError> {
         Ok(match self {
             Self::Sqlite { reader, .. } => Tx::Sqlite(reader.begin().await?),
-            Self::Postgres(pool) => {
+            Self::Postgres { pool, .. } => {
                 Tx::Postgres(pool.begin_with("begin isolation level repeatable read, read only").await?)
             }
         })
@@ -143,7 +148,10 @@ impl Db {
                 reader.close().await;
                 writer.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres { pool, call_reader } => {
+                call_reader.close().await;
+                pool.close().await;
+            }
         }
     }
 
@@ -157,7 +165,7 @@ impl Db {
                     "{path} is not the file that was opened: put that back, or restart"
                 )))
             }
-            Self::Sqlite { .. } | Self::Postgres(_) => Ok(()),
+            Self::Sqlite { .. } | Self::Postgres { .. } => Ok(()),
         }
     }
 }
@@ -277,8 +285,9 @@ async fn open_postgres(url: &str) -> Result<Db, LedgerError> {
         // Who may not ask for a list of databases may still have one.
         Err(_) => {}
     }
-    let pool = PgPoolOptions::new().max_connections(10).acquire_timeout(BUSY_TIMEOUT).connect_with(options).await?;
-    Ok(Db::Postgres(pool))
+    let connections = |count| PgPoolOptions::new().max_connections(count).acquire_timeout(BUSY_TIMEOUT);
+    let pool = connections(POSTGRES_CONNECTIONS).connect_with(options.clone()).await?;
+    Ok(Db::Postgres { pool, call_reader: connections(1).connect_lazy_with(options) })
 }
 
 /// None where there is no file, and where the system does not tell.

@@ -29,7 +29,7 @@ impl Ledger {
     /// ([`Ledger::claim`]), so there it is always one's turn.
     pub async fn take_watch_turn(&self) -> Result<WatchTurn, LedgerError> {
         const WATCH_LOCK: i64 = 0x7761_7463; // "watc"
-        let Db::Postgres(_) = &self.db else { return Ok(WatchTurn { _held: None }) };
+        let Db::Postgres { .. } = &self.db else { return Ok(WatchTurn { _held: None }) };
         let mut tx = self.db.begin().await?;
         if let Tx::Postgres(transaction) = &mut tx {
             sqlx::query("select pg_advisory_xact_lock($1)").bind(WATCH_LOCK).execute(&mut **transaction).await?;

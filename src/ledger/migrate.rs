@@ -18,7 +18,7 @@ pub(super) async fn run(db: &Db) -> Result<(), LedgerError> {
             let _held_until_done = lock.map_err(unavailable)?;
             SQLITE.run(writer).await?;
         }
-        Db::Postgres(pool) => {
+        Db::Postgres { pool, .. } => {
             // A connection of its own, that waits as long as it takes another process to migrate.
             let mut connection = pool.acquire().await?.detach();
             sqlx::query("set lock_timeout = 0").execute(&mut connection).await?;

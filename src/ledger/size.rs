@@ -63,7 +63,7 @@ impl Ledger {
     pub fn database_name(&self) -> &'static str {
         match &self.db {
             Db::Sqlite { .. } => "SQLite",
-            Db::Postgres(_) => "PostgreSQL",
+            Db::Postgres { .. } => "PostgreSQL",
         }
     }
 
@@ -75,7 +75,7 @@ impl Ledger {
     async fn database_bytes(&self) -> Result<u64, LedgerError> {
         match &self.db {
             Db::Sqlite { path, .. } => Ok(bytes_of(path)),
-            Db::Postgres(pool) => {
+            Db::Postgres { pool, .. } => {
                 let bytes: i64 =
                     sqlx::query_scalar("select pg_database_size(current_database())").fetch_one(pool).await?;
                 Ok(bytes.unsigned_abs())

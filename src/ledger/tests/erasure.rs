@@ -92,7 +92,7 @@ async fn rows_of(ledger: &Ledger, user: &UserId) -> Vec<(String, i64)> {
         .fetch_all(reader)
         .await
         .unwrap(),
-        Db::Postgres(pool) => sqlx::query_scalar(
+        Db::Postgres { pool, .. } => sqlx::query_scalar(
             "select table_name::text from information_schema.columns where table_schema = 'public' \
              and column_name = 'user_id' order by 1",
         )

@@ -3,9 +3,9 @@
 use super::*;
 use crate::domain::api_key::{KeyScope, KeyText, RANDOM_DIGITS};
 use crate::ledger::caller::KnownCallers;
-use crate::ledger::db::Db;
 use crate::ledger::key::CreatedKey;
 use crate::ledger::{Known, Reliability};
+use std::time::Duration;
 
 const SECOND_MS: i64 = 1_000;
 
@@ -106,21 +106,18 @@ on_both!(what_was_relied_on_is_asked_for_anew_all_at_once, |ledger| {
     assert_eq!(reliability(unused, old_ms), Some(Reliability::Sure));
 });
 
-#[tokio::test]
-async fn no_report_is_before_the_question_who_calls() {
-    let folder = tempfile::tempdir().unwrap();
-    let ledger = open_sqlite(folder.path()).await;
-    let Db::Sqlite { reader, .. } = &ledger.db else { unreachable!() };
+on_both!(no_report_is_before_the_question_who_calls, |ledger| {
     let mut busy = Vec::new();
-    while let Ok(Ok(connection)) = tokio::time::timeout(std::time::Duration::from_millis(500), reader.acquire()).await {
-        busy.push(connection);
+    while let Ok(Ok(report)) = tokio::time::timeout(Duration::from_millis(500), ledger.db.begin_reading()).await {
+        busy.push(report);
     }
-    let asked = tokio::time::timeout(std::time::Duration::from_secs(5), ledger.needs_key(NOON_MS)).await;
+    let asked = tokio::time::timeout(Duration::from_secs(5), ledger.needs_key(NOON_MS)).await;
     assert!(!asked.expect("it is answered").unwrap());
     let unknown = KeyText::from_digits([7; RANDOM_DIGITS]);
-    let asked = tokio::time::timeout(std::time::Duration::from_secs(5), ledger.authenticate(&unknown, NOON_MS)).await;
+    let asked = tokio::time::timeout(Duration::from_secs(5), ledger.authenticate(&unknown, NOON_MS)).await;
     assert_eq!(asked.expect("it is answered").unwrap(), None);
-}
+    assert!(busy.len() >= 4);
+});
 
 // Row 2: a peer's cache took the first 20 characters for the key.
 #[tokio::test]
@@ -162,7 +159,7 @@ async fn the_last_use_is_noted_to_the_minute() {
         ledger.create_key(&alice(), "laptop", &[KeyScope::Proxy], &Actor::command_line(), NOON_MS).await.unwrap();
     for at_ms in [NOON_MS, NOON_MS + 2 * SECOND_MS, NOON_MS + 61 * SECOND_MS] {
         ledger.authenticate(&created.text, at_ms).await.unwrap();
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
         let noted = ledger.keys(&alice()).await.unwrap()[0].last_used_at_ms;
         assert_eq!(noted, Some(if at_ms < NOON_MS + 60 * SECOND_MS { NOON_MS } else { at_ms }));
     }

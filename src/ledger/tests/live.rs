@@ -70,7 +70,7 @@ on_both!(what_was_moved_before_somebody_listens_is_no_news, |ledger| {
 async fn another_process(ledger: &Ledger) -> Ledger {
     match &ledger.db {
         Db::Sqlite { path, .. } => open_sqlite(path.parent().unwrap_or(Path::new("."))).await,
-        Db::Postgres(_) => {
+        Db::Postgres { .. } => {
             let other = Ledger { versions: Versions::default(), ..ledger.clone() };
             other.begin_to_look().await.unwrap();
             other

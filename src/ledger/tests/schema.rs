@@ -13,7 +13,7 @@ async fn both_live_schemas_are_equal() {
     let folder = tempfile::tempdir().unwrap();
     let sqlite = open_sqlite(folder.path()).await;
     let Some(postgres) = open_postgres().await else { return };
-    let (Db::Sqlite { reader, .. }, Db::Postgres(pool)) = (&sqlite.db, &postgres.db) else { unreachable!() };
+    let (Db::Sqlite { reader, .. }, Db::Postgres { pool, .. }) = (&sqlite.db, &postgres.db) else { unreachable!() };
     let in_sqlite: BTreeSet<Column> = sqlx::query(
         "select m.name, p.name, p.\"notnull\" from sqlite_master m, pragma_table_info(m.name) p \
          where m.type = 'table' and m.name not like '\\_%' escape '\\' and m.name not like 'sqlite%'",

@@ -240,7 +240,7 @@ async fn make_state(source: &Source, url: &str, migrator: &Migrator, count: usiz
 async fn run(db: &Db, migrator: &Migrator) -> Result<(), sqlx::migrate::MigrateError> {
     match db {
         Db::Sqlite { writer, .. } => migrator.run(writer).await,
-        Db::Postgres(pool) => migrator.run(pool).await,
+        Db::Postgres { pool, .. } => migrator.run(pool).await,
     }
 }
 
@@ -258,7 +258,7 @@ async fn columns_of(db: &Db) -> Columns {
         from information_schema.columns where table_schema = 'public' and table_name not like '\\_%'";
     let rows: Vec<(String, String, bool)> = match db {
         Db::Sqlite { reader, .. } => sqlx::query_as(IN_SQLITE).fetch_all(reader).await.unwrap(),
-        Db::Postgres(pool) => sqlx::query_as(IN_POSTGRES).fetch_all(pool).await.unwrap(),
+        Db::Postgres { pool, .. } => sqlx::query_as(IN_POSTGRES).fetch_all(pool).await.unwrap(),
     };
     let mut tables = Columns::new();
     for (table, column, is_boolean) in rows {
