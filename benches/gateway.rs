@@ -15,7 +15,7 @@ mod process;
 #[path = "gateway/provider.rs"]
 mod provider;
 
-use clients::Shape;
+use clients::{Shape, Took};
 use process::{KeptAwake, Nginx, Tollbridge};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -27,8 +27,7 @@ const WARM_UP_CALLS: usize = 500;
 /// What one target did in one shape of load.
 #[derive(Default)]
 struct Figures {
-    /// Sorted when all rounds are done.
-    times: Vec<Duration>,
+    times: Vec<Took>,
     took: Duration,
     cpu_s: f64,
 }
@@ -49,8 +48,8 @@ fn main() {
     let targets = targets(provider);
     let idle: Vec<_> = targets.iter().map(|target| target.resident_kib("VmRSS")).collect();
     println!(
-        "{:<32}{:>9}{:>9}{:>11}{:>11}{:>10}{:>13}",
-        "", "p50 ms", "p99 ms", "+ p50 ms", "+ p99 ms", "calls/s", "CPU s/1000"
+        "{:<32}{:>9}{:>9}{:>11}{:>11}{:>13}{:>10}{:>13}",
+        "", "p50 ms", "p99 ms", "+ p50 ms", "+ p99 ms", "+ first p50", "calls/s", "CPU s/1000"
     );
     for (connections, calls) in [(1, calls / 5), (32, calls)] {
         for is_stream in [false, true] {
@@ -109,20 +108,18 @@ fn compare(targets: &[Target], shape: Shape) {
             figures.took += took;
         }
     }
-    for figures in &mut all {
-        figures.times.sort();
-    }
-    let direct = [50, 99].map(|percent| percentile(&all[0].times, percent));
+    let direct = quantiles(&all[0].times);
     for (target, figures) in targets.iter().zip(&all) {
         let whole = if shape.is_stream { "stream" } else { "plain" };
         let name = format!("{}, {whole}, {} conn.", target.name(), shape.connections);
-        let [p50, p99] = [50, 99].map(|percent| percentile(&figures.times, percent));
+        let [p50, p99, first] = quantiles(&figures.times);
         let calls = figures.times.len() as f64;
         let cpu_s = figures.cpu_s * 1000.0 / calls;
         println!(
-            "{name:<32}{p50:>9.3}{p99:>9.3}{:>11.3}{:>11.3}{:>10.0}{cpu_s:>13.3}",
+            "{name:<32}{p50:>9.3}{p99:>9.3}{:>11.3}{:>11.3}{:>13.3}{:>10.0}{cpu_s:>13.3}",
             p50 - direct[0],
             p99 - direct[1],
+            first - direct[2],
             calls / figures.took.as_secs_f64(),
         );
     }
@@ -139,7 +136,7 @@ impl Target {
 
     /// How long each call took, and all of them together. Tollbridge has written all of them into its ledger afterwards,
     /// which does not count as time here but does as processor time.
-    fn run(&self, shape: Shape) -> (Vec<Duration>, Duration) {
+    fn run(&self, shape: Shape) -> (Vec<Took>, Duration) {
         match self {
             Self::Direct(address) => clients::run(*address, shape),
             Self::Nginx(nginx) => clients::run(nginx.address, shape),
@@ -169,6 +166,19 @@ impl Target {
             Self::Tollbridge(tollbridge) => vec![tollbridge.process_id()],
         }
     }
+}
+
+/// In milliseconds: p50 and p99 of whole answers, and p50 until something of them came.
+fn quantiles(times: &[Took]) -> [f64; 3] {
+    let whole = sorted(times.iter().map(|took| took.whole));
+    let first = sorted(times.iter().map(|took| took.first));
+    [percentile(&whole, 50), percentile(&whole, 99), percentile(&first, 50)]
+}
+
+fn sorted(times: impl Iterator<Item = Duration>) -> Vec<Duration> {
+    let mut times: Vec<_> = times.collect();
+    times.sort_unstable();
+    times
 }
 
 fn percentile(sorted: &[Duration], percent: usize) -> f64 {

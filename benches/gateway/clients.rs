@@ -14,8 +14,16 @@ pub struct Shape {
     pub is_stream: bool,
 }
 
+/// How long one call took.
+#[derive(Clone, Copy)]
+pub struct Took {
+    /// Until something of the answer came: of a stream its first event.
+    pub first: Duration,
+    pub whole: Duration,
+}
+
 /// How long each call took, and how long all of them did.
-pub fn run(address: SocketAddr, shape: Shape) -> (Vec<Duration>, Duration) {
+pub fn run(address: SocketAddr, shape: Shape) -> (Vec<Took>, Duration) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let local = tokio::task::LocalSet::new();
@@ -47,17 +55,22 @@ pub fn run(address: SocketAddr, shape: Shape) -> (Vec<Duration>, Duration) {
     })
 }
 
-async fn call(mut connection: TcpStream, request: Vec<u8>, calls: usize, is_stream: bool) -> Vec<Duration> {
+async fn call(mut connection: TcpStream, request: Vec<u8>, calls: usize, is_stream: bool) -> Vec<Took> {
     let mut times = Vec::with_capacity(calls);
     let mut answer = Vec::with_capacity(16 * 1024);
     for _ in 0..calls {
         answer.clear();
         let started = Instant::now();
         connection.write_all(&request).await.unwrap();
+        let mut first = Duration::ZERO;
         while !is_complete(&answer, is_stream) {
+            let is_first = answer.is_empty();
             assert!(connection.read_buf(&mut answer).await.unwrap() > 0, "the connection ended within an answer");
+            if is_first {
+                first = started.elapsed();
+            }
         }
-        times.push(started.elapsed());
+        times.push(Took { first, whole: started.elapsed() });
         assert!(answer.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&answer));
     }
     times
