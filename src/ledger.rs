@@ -2,7 +2,7 @@
 //!
 //! `apply` is the one door for usage events (events and rollups in one transaction), `usage` answers questions from
 //! rollups alone, `event` pages through single events, `budget`, `key`, `setting` and `import_file` keep small tables,
-//! `caller` tells whose key it is that a client shows,
+//! `caller` tells whose key it is that a client shows, `batch` whose a message batch is and so its results,
 //! `alert` keeps what was seen and `evidence` is what the watch asks for, `pause` keeps sessions that spent too fast,
 //! `account`, `session` and `invite` say who may use the dashboard (`password` and `token` keep their secrets as hashes), `audit` says
 //! who changed what, in the transaction of each such change, `price` notes which prices are in force,
@@ -17,6 +17,7 @@ mod alert;
 mod apply;
 mod audit;
 pub mod backup;
+mod batch;
 mod budget;
 mod caller;
 mod channel;
@@ -53,6 +54,7 @@ mod whose;
 pub use alert::{AlertAbout, AlertFilter, AlertPage};
 pub use apply::{Applied, ApplyOutcome};
 pub use audit::{AuditFilter, AuditLimits, AuditPage};
+pub use batch::{BatchClaim, BatchOwner};
 pub use caller::{Known, Reliability};
 pub use db::{LedgerLock, sqlite_path};
 pub use delivery::{DueDelivery, Outcome};

@@ -102,12 +102,14 @@ fn every_question_names_whose_usage_it_is() {
 /// a transaction itself is nobody's act: it counts, moves, delivers or tidies up. A new one has to be put on this list.
 #[test]
 fn whatever_somebody_changes_is_written_into_the_audit_log() {
-    const NOBODYS: [(&str, usize); 15] = [
+    const NOBODYS: [(&str, usize); 16] = [
         // Who acknowledged an alert stands in the alert.
         ("alert.rs", 3),
         ("apply.rs", 1),
         // The change itself, and pruning.
         ("audit.rs", 2),
+        // Who was seen to create a batch, or to fetch its results.
+        ("batch.rs", 1),
         ("delivery.rs", 6),
         ("digest.rs", 1),
         // A day of somebody who is being erased; who does it stands at its beginning and its end.

@@ -45,10 +45,10 @@ use crate::capture::provider::request_scan::RequestFields;
 use crate::capture::recorder::{CallStart, Recorder};
 use crate::domain::budget::CallScope;
 use crate::domain::usage::{CallContext, Source, UserId};
-use crate::ledger::Ledger;
+use crate::ledger::{BatchClaim, BatchOwner, Ledger};
 use allowance::Allowance;
 use answer_body::{AnswerBody, Reader, Silence};
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HOST};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, request, response};
@@ -315,16 +315,23 @@ impl Gateway {
     ) -> Result<Response<Body>, GatewayError> {
         let body = self.request_body(&admitted, body);
         let context = attribution::from_headers(&admitted.headers);
-        let base = (admitted.endpoint.watch == Watch::Batches).then(|| base_of(&admitted.headers));
+        let holds_batches = matches!(admitted.endpoint.watch, Watch::Batches | Watch::NewBatch);
+        let base = holds_batches.then(|| base_of(&admitted.headers));
         let answered = self.ask(admitted.headers, admitted.credential, parts, body).await?;
         let is_ok = answered.head.status == StatusCode::OK;
+        let Caller { user_id, api_key_id } = admitted.caller;
+        let owner = BatchOwner { user_id, api_key_id, context };
+        let claim = |batch_id| BatchClaim { batch_id, owner, at_ms: admitted.now_ms };
         match (admitted.endpoint.watch, base) {
-            (Watch::Batches, Some(base)) if is_ok && is_plain(&answered.head.headers) => {
-                self.answer_batches(answered, &base).await
+            (watch, Some(base)) if is_ok && is_plain(&answered.head.headers) => {
+                let (head, json) = self.hold_batches(answered).await?;
+                if let Some(batch_id) = batch::id_of(&json).filter(|_| watch == Watch::NewBatch) {
+                    self.shared.keepers.recorder.claim_batch(&claim(batch_id)).await;
+                }
+                Ok(answer_batches(head, json, &base))
             }
             (Watch::BatchResults { batch_id }, _) if is_ok => {
-                let recorder = self.shared.keepers.recorder.clone();
-                let results = ResultsReader::new(recorder, batch_id, admitted.caller, context, admitted.now_ms);
+                let results = ResultsReader::new(self.shared.keepers.recorder.clone(), claim(batch_id));
                 let coding = Coding::of(&answered.head.headers);
                 Ok(self.answer(answered, Reader::BatchResults(Box::new(results), coding)))
             }
@@ -333,16 +340,10 @@ impl Gateway {
     }
 
     /// Batches as objects are small and not streamed: they are the one kind of answer that is held until it is complete.
-    async fn answer_batches(&self, answered: Answered, base: &str) -> Result<Response<Body>, GatewayError> {
-        let (mut head, body) = self.answer(answered, Reader::Nobody).into_parts();
+    async fn hold_batches(&self, answered: Answered) -> Result<(response::Parts, Bytes), GatewayError> {
+        let (head, body) = self.answer(answered, Reader::Nobody).into_parts();
         let json = axum::body::to_bytes(body, MAX_BATCHES_BYTES).await.map_err(|_| GatewayError::Unreachable)?;
-        let Some(changed) = batch::redirect_results(&json, base) else {
-            return Ok(Response::from_parts(head, Body::from(json)));
-        };
-        if head.headers.contains_key(CONTENT_LENGTH) {
-            head.headers.insert(CONTENT_LENGTH, HeaderValue::from(changed.len()));
-        }
-        Ok(Response::from_parts(head, Body::from(changed)))
+        Ok((head, json))
     }
 
     /// Asks the provider, once. The headers that come back are those that the client may see.
@@ -412,6 +413,17 @@ impl std::fmt::Display for Chain<'_> {
         }
         Ok(())
     }
+}
+
+/// Batches, with their results at our address.
+fn answer_batches(mut head: response::Parts, json: Bytes, base: &str) -> Response<Body> {
+    let Some(changed) = batch::redirect_results(&json, base) else {
+        return Response::from_parts(head, Body::from(json));
+    };
+    if head.headers.contains_key(CONTENT_LENGTH) {
+        head.headers.insert(CONTENT_LENGTH, HeaderValue::from(changed.len()));
+    }
+    Response::from_parts(head, Body::from(changed))
 }
 
 /// Where the client reaches us.

@@ -12,13 +12,13 @@ use self::counters::Counters;
 use super::spool::drain::Drain;
 use super::spool::queue::FrameQueue;
 use super::spool::writer::{flush_frames, write_frames};
-use super::spool::{end_frame, interrupted_ends, start_frame, usage_frame};
+use super::spool::{batch_frame, end_frame, interrupted_ends, start_frame, usage_frame};
 use crate::domain::cost::price_record;
 use crate::domain::price::{PriceBook, model_family};
 use crate::domain::recorder_health::RecorderHealth;
 use crate::domain::usage::{UsageEvent, UsageRecord};
 use crate::ledger::spool::{Frame, FrameKind, SpoolFile};
-use crate::ledger::{Applied, Ledger, LedgerError};
+use crate::ledger::{Applied, BatchClaim, Ledger, LedgerError};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -147,11 +147,28 @@ impl Recorder {
 
     /// As [`Self::end`], for a call with sub-inferences of its own price: the call first, then its parts.
     pub fn end_with_parts(&self, call_id: &str, records: &[UsageRecord]) {
-        let frame = end_frame(call_id, (self.shared.now_ms)(), records);
+        self.leave_end(call_id, end_frame(call_id, (self.shared.now_ms)(), records));
+    }
+
+    /// Writes down who has created a batch, for the ledger to know before it gets a result of it. Waits two
+    /// milliseconds at most, as [`Self::start`] does.
+    pub async fn claim_batch(&self, claim: &BatchClaim) {
         self.shared.counters.note_ended();
-        if !frame.is_ok_and(|frame| self.shared.queue.push(frame).is_ok()) {
-            self.shared.counters.note_lost(call_id, (self.shared.now_ms)());
+        let written = match batch_frame(&claim.batch_id, claim.at_ms, claim, &[]) {
+            Ok(frame) => self.shared.queue.write(frame).await.ok(),
+            Err(_) => None,
+        };
+        match written {
+            // If not by then, it is written soon after.
+            Some(watching) => drop(tokio::time::timeout(START_WAITS, watching).await),
+            None => self.shared.counters.note_claim_lost(&claim.batch_id),
         }
+    }
+
+    /// As [`Self::end_with_parts`], for a result of a batch. Its event is that of the batch's owner, whom the ledger
+    /// knows; the claim says who that is if it knows nobody.
+    pub fn end_of_batch(&self, call_id: &str, claim: &BatchClaim, records: &[UsageRecord]) {
+        self.leave_end(call_id, batch_frame(call_id, (self.shared.now_ms)(), claim, records));
     }
 
     /// Prices the calls and writes them into the ledger, answering for each in the order given. When it returns, they are
@@ -202,6 +219,13 @@ impl Recorder {
         }
         if let Err(error) = self.shared.file.close().await {
             tracing::warn!(%error, "the spool's log stays for the next start");
+        }
+    }
+
+    fn leave_end(&self, call_id: &str, frame: Result<Frame, serde_json::Error>) {
+        self.shared.counters.note_ended();
+        if !frame.is_ok_and(|frame| self.shared.queue.push(frame).is_ok()) {
+            self.shared.counters.note_lost(call_id, (self.shared.now_ms)());
         }
     }
 

@@ -7,8 +7,8 @@ pub(super) mod writer;
 
 use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{CallContext, CallOutcome, ServiceTerms, Source, UsageRecord, UserId};
-use crate::ledger::LedgerError;
 use crate::ledger::spool::{Frame, FrameKind, SpoolFile, StoredFrame};
+use crate::ledger::{BatchClaim, LedgerError};
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -50,7 +50,34 @@ pub(super) fn end_frame(call_id: &str, at_ms: i64, records: &[UsageRecord]) -> R
     frame(FrameKind::End, call_id, at_ms, &records)
 }
 
-pub(super) fn ended_records(frame: &Frame) -> Result<Vec<UsageRecord>, serde_json::Error> {
+/// Of a result of a batch, with the claim of who fetched it; or of the claim alone of who created the batch.
+pub(super) fn batch_frame(
+    call_id: &str,
+    at_ms: i64,
+    batch: &BatchClaim,
+    records: &[UsageRecord],
+) -> Result<Frame, serde_json::Error> {
+    #[derive(Serialize)]
+    struct OfBatch<'a> {
+        batch: &'a BatchClaim,
+        records: &'a [UsageRecord],
+    }
+    frame(FrameKind::End, call_id, at_ms, &OfBatch { batch, records })
+}
+
+/// What the end of a call says.
+#[derive(Debug, Deserialize)]
+pub(super) struct Ended {
+    /// None: it is no batch's.
+    pub(super) batch: Option<BatchClaim>,
+    /// The call, then its parts.
+    pub(super) records: Vec<UsageRecord>,
+}
+
+pub(super) fn ended(frame: &Frame) -> Result<Ended, serde_json::Error> {
+    if frame.payload.starts_with('[') {
+        return Ok(Ended { batch: None, records: serde_json::from_str(&frame.payload)? });
+    }
     serde_json::from_str(&frame.payload)
 }
 

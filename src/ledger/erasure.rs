@@ -28,12 +28,13 @@ const ACCESS: [&str; 3] = [
 ];
 
 /// What is left when usage, access and [`let_go`] are done.
-const REST: [&str; 7] = [
+const REST: [&str; 8] = [
     "delete from series where user_id = $1",
     "delete from budget where user_id = $1",
     "delete from alert where user_id = $1",
     "delete from session_pause where user_id = $1",
     "delete from import_file where user_id = $1",
+    "delete from message_batch where user_id = $1",
     "delete from usage_version where user_id = $1",
     "delete from account where user_id = $1",
 ];

@@ -6,6 +6,7 @@ mod alert;
 mod apply;
 mod audit;
 mod backup;
+mod batch;
 mod budget;
 mod delivery;
 mod erasure;

@@ -1,10 +1,14 @@
 //! Message batches: results come through us, and count once.
 
 use super::fake_provider::{FakeProvider, Seen, Step, answer, json_answer};
-use super::gateway_server::GatewayServer;
-use std::time::Duration;
+use super::gateway_server::{GatewayServer, Setup};
+use super::postgres_proxy::PostgresProxy;
+use std::time::{Duration, Instant};
+use tollbridge::domain::api_key::KeyScope;
+use tollbridge::domain::audit::Actor;
 use tollbridge::domain::money::NanoUsd;
-use tollbridge::domain::usage::{PricingState, Source};
+use tollbridge::domain::usage::{PricingState, Source, UsageEvent, UserId};
+use tollbridge::ledger::key::CreatedKey;
 
 const RESULTS: &str = concat!(
     r#"{"custom_id":"one","result":{"type":"succeeded","message":{"id":"msg_b1","type":"message","role":"assistant","model":"claude-haiku-4-5","content":[{"type":"text","text":"Hi"}],"stop_reason":"end_turn","usage":{"input_tokens":10000,"cache_creation_input_tokens":4000,"cache_creation":{"ephemeral_5m_input_tokens":4000,"ephemeral_1h_input_tokens":0},"cache_read_input_tokens":8000,"output_tokens":2000,"service_tier":"batch","server_tool_use":{"web_search_requests":2}}}}}"#,
@@ -20,6 +24,9 @@ const RESULTS: &str = concat!(
     r#"{"custom_id":"five","result":{"type":"succeeded","message":{"id":"msg_b2","type":"message","model":"claude-haiku-4-5","content":[],"stop_reason":"end_turn","usage":{"input_tokens":1000,"output_tokens":0}}}}"#,
 );
 
+/// A batch that the provider does not take, though it answers as if.
+const REFUSED: &str = r#"{"requests":"none"}"#;
+
 fn batch(host: &str) -> String {
     format!(
         r#"{{ "id":"msgbatch_1","processing_status":"ended", "results_url":"{host}/v1/messages/batches/msgbatch_1/results"}}"#
@@ -28,6 +35,7 @@ fn batch(host: &str) -> String {
 
 fn behave(seen: &Seen) -> Vec<Step> {
     let answered = match seen.target.as_str() {
+        _ if seen.body == REFUSED.as_bytes() => json_answer(400, &[], &batch("https://api.anthropic.com")),
         target if target.ends_with("/results") => answer(200, &[("content-type", "application/x-jsonl")], RESULTS),
         _ => json_answer(200, &[("request-id", "req_1")], &batch("https://api.anthropic.com")),
     };
@@ -89,4 +97,104 @@ async fn results_wait_in_the_spool_while_the_ledger_is_gone() {
     }
     let health = server.recorder.health();
     assert_eq!((health.spool_depth, health.lost.total()), (3, 0));
+}
+
+#[tokio::test]
+async fn results_are_whose_the_batch_is_whoever_fetches_them() {
+    let provider = FakeProvider::behaving(behave).await;
+    let server = GatewayServer::before(&provider).await;
+    let (ann, bob) = (new_key(&server, "ann").await, new_key(&server, "bob").await);
+    create(&server, &ann).await;
+    // Asking for it makes it nobody else's.
+    let asked = server.get("/v1/messages/batches/msgbatch_1", &[("x-tollbridge-key", bob.text.reveal())]).await;
+    assert_eq!(asked.status, 200);
+    for fetching in [&bob, &ann] {
+        // So that the ledger is asked again each time.
+        server.recorder.drained().await;
+        fetch(&server, fetching).await;
+        all_are_of(&ann, &server.events(3).await);
+    }
+    for event in server.events(3).await {
+        let context = event.record.context;
+        assert_eq!((context.agent_slug.as_deref(), &*context.tags), (Some("writer"), &["nightly".to_owned()][..]));
+    }
+}
+
+#[tokio::test]
+async fn results_of_a_batch_that_nobody_saw_created_are_whose_fetches_first() {
+    let provider = FakeProvider::behaving(behave).await;
+    let server = GatewayServer::before(&provider).await;
+    let (ann, bob) = (new_key(&server, "ann").await, new_key(&server, "bob").await);
+    // Neither is a creation: what the provider refuses, nor a list.
+    let headers = [("x-tollbridge-key", ann.text.reveal())];
+    assert_eq!(server.post("/v1/messages/batches", &headers, REFUSED).await.status, 400);
+    assert_eq!(server.get("/v1/messages/batches", &headers).await.status, 200);
+    for fetching in [&bob, &ann] {
+        fetch(&server, fetching).await;
+        all_are_of(&bob, &server.events(3).await);
+    }
+}
+
+#[tokio::test]
+async fn two_who_fetch_at_once_do_not_both_have_the_results() {
+    let provider = FakeProvider::behaving(behave).await;
+    let server = GatewayServer::before(&provider).await;
+    let keys = [new_key(&server, "ann").await, new_key(&server, "bob").await];
+    let fetches = (0..20).map(|n| fetch(&server, &keys[n % 2]));
+    futures::future::join_all(fetches).await;
+    let events = server.events(3).await;
+    let first = keys.iter().find(|key| key.key.user_id == events[0].record.user_id).unwrap();
+    all_are_of(first, &events);
+}
+
+#[tokio::test]
+async fn a_ledger_that_hangs_holds_up_no_batch_and_forgets_no_owner_postgres() {
+    let Some(proxy) = PostgresProxy::start().await else { return };
+    let provider = FakeProvider::behaving(behave).await;
+    let setup = Setup { database_url: Some(proxy.url.clone()), ..Setup::default() };
+    let server = GatewayServer::with(&provider.url(), setup).await;
+    let (ann, bob) = (new_key(&server, "ann").await, new_key(&server, "bob").await);
+    for key in [&ann, &bob] {
+        server.get("/v1/models", &[("x-tollbridge-key", key.text.reveal())]).await;
+    }
+    proxy.hang();
+    let began = Instant::now();
+    create(&server, &ann).await;
+    fetch(&server, &bob).await;
+    // Who they are is waited for once; whose the batch is, never.
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    proxy.open();
+    tokio::time::timeout(Duration::from_secs(30), server.recorder.drained()).await.expect("the ledger has all of it");
+    all_are_of(&ann, &server.events(3).await);
+    assert_eq!(server.recorder.health().lost.total(), 0);
+}
+
+async fn new_key(server: &GatewayServer, user: &str) -> CreatedKey {
+    let user = UserId(user.into());
+    server.ledger.create_key(&user, "laptop", &[KeyScope::Proxy], &Actor::command_line(), 0).await.unwrap()
+}
+
+async fn create(server: &GatewayServer, CreatedKey { key, text }: &CreatedKey) {
+    let project = format!("of {}", key.user_id.0);
+    let headers = [
+        ("x-tollbridge-key", text.reveal()),
+        ("x-tollbridge-project", &project),
+        ("x-tollbridge-agent", "writer"),
+        ("x-tollbridge-tags", "nightly"),
+    ];
+    assert_eq!(server.post("/v1/messages/batches", &headers, r#"{"requests":[]}"#).await.status, 200);
+}
+
+async fn fetch(server: &GatewayServer, CreatedKey { key, text }: &CreatedKey) {
+    let project = format!("of {}", key.user_id.0);
+    let headers = [("x-tollbridge-key", text.reveal()), ("x-tollbridge-project", &project)];
+    assert_eq!(server.get("/v1/messages/batches/msgbatch_1/results", &headers).await.text(), RESULTS);
+}
+
+fn all_are_of(CreatedKey { key, .. }: &CreatedKey, events: &[UsageEvent]) {
+    let project = format!("of {}", key.user_id.0);
+    for UsageEvent { record, .. } in events {
+        assert_eq!((&record.user_id, record.api_key_id.as_ref()), (&key.user_id, Some(&key.id)));
+        assert_eq!(record.context.project.as_ref(), Some(&project));
+    }
 }

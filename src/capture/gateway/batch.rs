@@ -1,15 +1,18 @@
 //! Message batches. Their usage is told only by their results, so results must pass through here: where a batch says that
-//! its results are at the provider's address, the client is given ours. Results may be fetched many times and count once.
+//! its results are at the provider's address, the client is given ours. Results may be fetched many times, by anybody,
+//! and count once, for whoever created the batch. Who that is, the ledger is asked where it takes the results over from
+//! the spool, so that nothing waits for its answer here.
 
 use super::attribution::clean;
 use super::call::PROVIDER;
-use super::credential::Caller;
+use super::endpoint;
 use crate::capture::ingest::part_of;
 use crate::capture::provider::anthropic;
 use crate::capture::provider::message::{KnownUsage, MessageReading};
 use crate::capture::recorder::Recorder;
 use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{CallContext, CallOutcome, Source, UsageRecord};
+use crate::ledger::BatchClaim;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -19,10 +22,8 @@ const RESULTS_URL: &[u8] = b"\"results_url\"";
 
 /// Reads the results of one batch, a line each, while they pass.
 pub struct ResultsReader {
-    batch_id: String,
-    caller: Caller,
-    context: CallContext,
-    now_ms: i64,
+    /// Of who fetches them. It holds if the batch is nobody's yet.
+    claim: BatchClaim,
     line: Vec<u8>,
     is_line_too_long: bool,
     recorder: Recorder,
@@ -54,8 +55,8 @@ struct ErrorObject {
 }
 
 impl ResultsReader {
-    pub fn new(recorder: Recorder, batch_id: String, caller: Caller, context: CallContext, now_ms: i64) -> Self {
-        Self { batch_id, caller, context, now_ms, line: Vec::new(), is_line_too_long: false, recorder }
+    pub fn new(recorder: Recorder, claim: BatchClaim) -> Self {
+        Self { claim, line: Vec::new(), is_line_too_long: false, recorder }
     }
 
     pub fn push(&mut self, mut bytes: &[u8]) {
@@ -85,13 +86,13 @@ impl ResultsReader {
         let line = std::mem::take(&mut self.line);
         if std::mem::take(&mut self.is_line_too_long) {
             tracing::warn!(
-                batch_id = self.batch_id,
+                batch_id = self.claim.batch_id,
                 "a batch result is too large to be read; its usage is not recorded"
             );
         } else if !line.trim_ascii().is_empty() {
             match serde_json::from_slice::<ResultLine>(&line) {
                 Ok(result) => self.take_in(result),
-                Err(_) => tracing::warn!(batch_id = self.batch_id, "a batch result cannot be read"),
+                Err(_) => tracing::warn!(batch_id = self.claim.batch_id, "a batch result cannot be read"),
             }
         }
     }
@@ -109,7 +110,7 @@ impl ResultsReader {
         };
         let message = result.result.message.and_then(|raw| MessageReading::from_body(raw.get().as_bytes()).ok());
         let records = self.records_of(&result.custom_id, &message.unwrap_or_default(), error);
-        self.recorder.end_with_parts(&uuid::Uuid::now_v7().to_string(), &records);
+        self.recorder.end_of_batch(&uuid::Uuid::now_v7().to_string(), &self.claim, &records);
     }
 
     fn records_of(&self, custom_id: &str, reading: &MessageReading, error: Option<String>) -> Vec<UsageRecord> {
@@ -117,11 +118,12 @@ impl ResultsReader {
         let is_free = anthropic::is_free_refusal(reading.stop_reason.as_deref(), &parsed.tokens);
         let mut terms = parsed.terms;
         terms.service_tier.get_or_insert_with(|| "batch".into());
+        let BatchClaim { batch_id, owner, at_ms } = &self.claim;
         let record = UsageRecord {
-            user_id: self.caller.user_id.clone(),
-            occurred_at_ms: self.now_ms,
+            user_id: owner.user_id.clone(),
+            occurred_at_ms: *at_ms,
             source: Source::Gateway,
-            dedup_key: format!("batch:{}:{custom_id}", self.batch_id),
+            dedup_key: format!("batch:{batch_id}:{custom_id}"),
             part_of: None,
             is_sidechain: false,
             provider: PROVIDER.into(),
@@ -131,11 +133,11 @@ impl ResultsReader {
             is_estimated: !parsed.contradictions.is_empty(),
             web_search_count: parsed.web_search_count,
             terms,
-            api_key_id: self.caller.api_key_id.clone(),
+            api_key_id: owner.api_key_id.clone(),
             context: CallContext {
                 tools_used: reading.tools_used.0.clone(),
                 message_id: reading.message_id.as_deref().and_then(clean),
-                ..self.context.clone()
+                ..owner.context.clone()
             },
             outcome: CallOutcome {
                 success: error.is_none(),
@@ -149,6 +151,15 @@ impl ResultsReader {
             parsed.sub_inferences.iter().enumerate().map(|(index, sub)| part_of(&record, index, sub)).collect();
         std::iter::once(record).chain(parts).collect()
     }
+}
+
+/// The id that a batch was given, if this is the answer to its creation.
+pub fn id_of(json: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Batch {
+        id: String,
+    }
+    serde_json::from_slice::<Batch>(json).ok().map(|batch| batch.id).filter(|id| endpoint::is_id(id))
 }
 
 /// Lets every `results_url` in a JSON answer point to `base` (`http://localhost:3000`) instead of the provider. All other

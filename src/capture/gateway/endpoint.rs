@@ -20,6 +20,8 @@ pub enum Watch {
     Call,
     /// Batches as objects, which say where their results are.
     Batches,
+    /// A batch that is created: it is the caller's.
+    NewBatch,
     /// The results of a batch: each becomes an event, once.
     BatchResults {
         batch_id: String,
@@ -62,16 +64,17 @@ impl Endpoint {
         if !methods.contains(method) {
             return Err(Unknown::Method);
         }
-        Ok(Self { watch: watch_at(pattern, path), max_body_bytes: limit_mib * MIB })
+        Ok(Self { watch: watch_at(method, pattern, path), max_body_bytes: limit_mib * MIB })
     }
 }
 
-fn watch_at(pattern: &str, path: &str) -> Watch {
+fn watch_at(method: &Method, pattern: &str, path: &str) -> Watch {
     match pattern {
         "/v1/messages" => Watch::Call,
         "/v1/messages/batches/{id}/results" => {
             Watch::BatchResults { batch_id: path.split('/').nth(4).unwrap_or_default().to_owned() }
         }
+        "/v1/messages/batches" if method == Method::POST => Watch::NewBatch,
         batches if batches.starts_with("/v1/messages/batches") => Watch::Batches,
         _ => Watch::Nothing,
     }
@@ -89,7 +92,8 @@ fn matches(pattern: &str, path: &str) -> bool {
     }
 }
 
-fn is_id(segment: &str) -> bool {
+/// Whether it may stand in the place of an id.
+pub fn is_id(segment: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:@".contains(&byte);
     !segment.is_empty() && segment.bytes().all(is_plain) && !segment.bytes().all(|byte| byte == b'.')
 }
@@ -108,7 +112,8 @@ mod tests {
         assert_eq!(watch(Method::POST, "/v1/messages/count_tokens"), Ok(Watch::Nothing));
         assert_eq!(watch(Method::GET, "/v1/models"), Ok(Watch::Nothing));
         assert_eq!(watch(Method::HEAD, "/api/hello"), Ok(Watch::Nothing));
-        assert_eq!(watch(Method::POST, "/v1/messages/batches"), Ok(Watch::Batches));
+        assert_eq!(watch(Method::POST, "/v1/messages/batches"), Ok(Watch::NewBatch));
+        assert_eq!(watch(Method::GET, "/v1/messages/batches"), Ok(Watch::Batches));
         assert_eq!(watch(Method::POST, "/v1/messages/batches/msgbatch_1/cancel"), Ok(Watch::Batches));
         let results = Watch::BatchResults { batch_id: "msgbatch_1".into() };
         assert_eq!(watch(Method::GET, "/v1/messages/batches/msgbatch_1/results"), Ok(results));

@@ -90,6 +90,15 @@ impl Counters {
         tracing::error!(call_id, "a call is lost: neither the spool nor memory can take it");
     }
 
+    /// It could not be kept who created a batch. Its results are not lost by that.
+    pub(in crate::capture) fn note_claim_lost(&self, batch_id: &str) {
+        self.take_from_depth(1);
+        tracing::error!(
+            batch_id,
+            "neither the spool nor memory can take who created a batch: who fetches its results has them"
+        );
+    }
+
     /// The number of lost calls, if the spool does not know it.
     pub(in crate::capture) fn losses_to_keep(&self) -> Option<Losses> {
         let losses = Losses { calls: self.lost(), last_at_ms: self.lost_at_ms.load(Relaxed) };

@@ -1,6 +1,7 @@
 //! What the recorder promises of calls that it is in the middle of: none is lost, none is counted twice, none is held up.
 
 mod backup;
+mod batch;
 mod full;
 
 use super::*;

@@ -1,13 +1,14 @@
 //! From the spool into the ledger: in order, in batches, and taken out of the spool only when the ledger has them. A crash
 //! in between has them handed over again, which the ledger notices by their dedup keys.
 
-use super::ended_records;
+use super::{Ended, ended};
 use crate::capture::recorder::counters::Counters;
 use crate::capture::recorder::{RecordedListener, to_event};
 use crate::domain::price::PriceBook;
 use crate::domain::usage::UsageEvent;
 use crate::ledger::spool::{Frame, SpoolFile, StoredFrame};
-use crate::ledger::{Applied, ApplyOutcome, Ledger, LedgerError};
+use crate::ledger::{Applied, ApplyOutcome, BatchOwner, Ledger, LedgerError};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -24,6 +25,9 @@ const ENDS_AT_ONCE: usize = 500;
 const FORGET_AFTER: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// By the batch's id.
+type BatchOwners = HashMap<String, BatchOwner>;
 
 pub(in crate::capture) struct Drain {
     pub file: SpoolFile,
@@ -106,23 +110,26 @@ impl Drain {
 
     /// Afterwards the calls are in the ledger, or set aside. An error is one that will pass.
     async fn hand_over(&mut self, frames: &[StoredFrame]) -> Result<(), LedgerError> {
-        let mut events = Vec::with_capacity(frames.len());
         let mut readable = Vec::with_capacity(frames.len());
+        let mut calls = Vec::with_capacity(frames.len());
         for stored in frames {
-            match self.events_of(stored) {
-                Ok(of_call) => {
-                    events.extend(of_call);
+            match ended(&stored.frame) {
+                Ok(call) => {
                     readable.push(stored);
+                    calls.push(call);
                 }
                 Err(error) => self.set_aside(stored, &error.to_string()).await?,
             }
         }
+        let owners = self.claim_batches(&calls).await?;
+        let events = readable.iter().zip(&calls).flat_map(|(stored, call)| self.events_of(stored, call, &owners));
+        let events = events.collect();
         match self.ledger.apply(events).await {
             Ok(applied) if !applied.iter().any(is_too_old) => self.note_recorded(&readable),
             Err(error) if !error.is_about_the_data() => return Err(error),
             Ok(_) | Err(_) => {
-                for stored in readable {
-                    self.hand_over_alone(stored).await?;
+                for (stored, call) in readable.into_iter().zip(&calls) {
+                    self.hand_over_alone(stored, call, &owners).await?;
                     self.position = stored.number;
                 }
             }
@@ -131,10 +138,33 @@ impl Drain {
         Ok(())
     }
 
+    /// Whose the batches are that these are about. They are in order: who created one comes before who fetches its
+    /// results.
+    async fn claim_batches(&self, calls: &[Ended]) -> Result<BatchOwners, LedgerError> {
+        let mut owners = BatchOwners::new();
+        for claim in calls.iter().filter_map(|call| call.batch.as_ref()) {
+            if owners.contains_key(&claim.batch_id) {
+                continue;
+            }
+            let owner = match self.ledger.claim_batch(claim).await {
+                // It must hold up no call, and the results must not be lost.
+                Err(error) if error.is_about_the_data() => claim.owner.clone(),
+                owner => owner?,
+            };
+            owners.insert(claim.batch_id.clone(), owner);
+        }
+        Ok(owners)
+    }
+
     /// One call that the ledger refuses must not hold up the others.
-    async fn hand_over_alone(&self, stored: &StoredFrame) -> Result<(), LedgerError> {
+    async fn hand_over_alone(
+        &self,
+        stored: &StoredFrame,
+        call: &Ended,
+        owners: &BatchOwners,
+    ) -> Result<(), LedgerError> {
         for tries_left in (0..TRIES).rev() {
-            match self.ledger.apply(self.events_of(stored).unwrap_or_default()).await {
+            match self.ledger.apply(self.events_of(stored, call, owners)).await {
                 Ok(applied) => {
                     match applied.first() {
                         Some(call) if is_too_old(call) => {
@@ -152,11 +182,15 @@ impl Drain {
         Ok(())
     }
 
-    /// The call has the id that the client was told; its parts get their own.
-    fn events_of(&self, stored: &StoredFrame) -> Result<Vec<UsageEvent>, serde_json::Error> {
+    /// The call has the id that the client was told; its parts get their own. What a batch made is its owner's.
+    fn events_of(&self, stored: &StoredFrame, call: &Ended, owners: &BatchOwners) -> Vec<UsageEvent> {
+        let owner = call.batch.as_ref().and_then(|claim| owners.get(&claim.batch_id));
         let ids = std::iter::once(Some(stored.frame.call_id.clone())).chain(std::iter::repeat(None));
-        let records = ended_records(&stored.frame)?.into_iter();
-        Ok(records.zip(ids).map(|(record, id)| to_event(&self.prices, id, record)).collect())
+        let records = call.records.iter().cloned().map(|record| match owner {
+            Some(owner) => owner.own(record),
+            None => record,
+        });
+        records.zip(ids).map(|(record, id)| to_event(&self.prices, id, record)).collect()
     }
 
     fn note_recorded(&self, frames: &[&StoredFrame]) {

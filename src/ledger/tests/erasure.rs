@@ -14,9 +14,9 @@ use crate::domain::pause::SessionPause;
 use crate::domain::price::PriceBook;
 use crate::domain::query::{Range, UsageQuery};
 use crate::domain::report::UsageReport;
-use crate::ledger::FileMark;
 use crate::ledger::db::{Db, with_reader};
 use crate::ledger::oidc::Identity;
+use crate::ledger::{BatchClaim, BatchOwner, FileMark};
 use sqlx::AssertSqlSafe;
 
 const TODAY_MS: i64 = NOON_MS + 20 * DAY_MS;
@@ -68,8 +68,14 @@ async fn ann_in(ledger: &Ledger) -> (Account, KeyText) {
         Identity { issuer: "https://id.example.org".into(), subject: "1".into(), email: "ann@example.org".into() };
     assert!(ledger.link(&ann, &identity, &Actor::command_line(), NOON_MS).await.unwrap());
     ledger.begin_link(user, &identity, "/", NOON_MS).await.unwrap();
+    ledger.claim_batch(&batch_of(user)).await.unwrap();
     ledger.pause_session(&SessionPause { user_id: user.clone(), ..paused("s-1", NOON_MS) }).await.unwrap();
     (ann, key)
+}
+
+fn batch_of(user: &UserId) -> BatchClaim {
+    let owner = BatchOwner { user_id: user.clone(), api_key_id: None, context: CallContext::default() };
+    BatchClaim { batch_id: "b1".into(), owner, at_ms: NOON_MS }
 }
 
 async fn report(ledger: &Ledger, scope: &Scope) -> UsageReport {
@@ -207,6 +213,7 @@ on_both!(nothing_of_an_erased_user_comes_back, |ledger| {
     );
     let alerts = ledger.record_alerts(vec![NewAlert { user_id: ann.user_id.clone(), ..crossed(75, NOON_MS) }]).await;
     assert_eq!(alerts.unwrap(), []);
+    ledger.claim_batch(&batch_of(&ann.user_id)).await.unwrap();
     assert_eq!(report(&ledger, &Scope::Everyone).await.summary.total_calls, before.summary.total_calls + 1);
     let left = rows_of(&ledger, &ann.user_id).await;
     assert_eq!(left.iter().filter(|(_, count)| *count > 0).count(), 1);
