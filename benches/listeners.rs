@@ -146,6 +146,7 @@ async fn serve(folder: &Path) {
     let options = GatewayOptions {
         upstream: config.upstream().unwrap(),
         provider_key: None,
+        public_host: None,
         limits: GatewayLimits::default(),
         breaker: None,
     };

@@ -4,7 +4,7 @@
 //! The rules, each kept by the module in brackets:
 //!
 //! - Bytes pass untouched, in both directions, unbuffered and at the pace of the slower side (`request_body`, `answer_body`).
-//!   The one exception is where a batch says that its results are (`batch`).
+//!   The one exception is where a batch says that its results are (`other`, `batch`).
 //! - Headers pass, but for a list of those that do not (`headers`). Answers of calls carry one of ours.
 //! - One request of a client is one request to the provider: no retry, no redirect (`upstream`).
 //! - Reading is done in passing (`provider::request_scan`, `meter`, `coding`), and if it fails the bytes go on.
@@ -28,6 +28,7 @@ mod endpoint;
 mod error;
 mod headers;
 mod meter;
+mod other;
 mod question;
 mod refusal;
 mod request_body;
@@ -38,6 +39,7 @@ pub use client_end::{ClientEnd, Cut};
 pub use credential::{Caller, ProviderKey};
 pub use error::GatewayError;
 pub use headers::CALL_ID;
+pub use other::scheme_of;
 pub use refusal::Refusal;
 pub use upstream::{UpstreamUrl, UpstreamUrlError, is_this_machine};
 
@@ -45,18 +47,16 @@ use crate::capture::provider::request_scan::RequestFields;
 use crate::capture::recorder::{CallStart, Recorder};
 use crate::domain::budget::CallScope;
 use crate::domain::usage::{CallContext, Source, UserId};
-use crate::ledger::{BatchClaim, BatchOwner, Ledger};
+use crate::ledger::Ledger;
 use allowance::Allowance;
 use answer_body::{AnswerBody, Reader, Silence};
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HOST};
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, request, response};
-use batch::ResultsReader;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use axum::http::{HeaderMap, HeaderValue, Response, request, response};
 use breaker::{Breaker, Verdict};
 use call::{Call, Ending, Keepers, Origin, requested_model, session_of};
 use callers::Callers;
-use coding::Coding;
 use credential::Credential;
 use endpoint::{Endpoint, Unknown, Watch};
 use hyper::body::Incoming;
@@ -65,9 +65,6 @@ use request_body::{Decision, RequestBody, RequestLimits};
 use std::sync::Arc;
 use std::time::Duration;
 use upstream::connections::{Connections, Held};
-
-/// A page of a thousand batches has about 600 KiB.
-const MAX_BATCHES_BYTES: usize = 16 * 1024 * 1024;
 
 /// Up to here, a budget is asked before the provider is; a larger request streams, all but its last frame.
 const DECIDED_FIRST_BYTES: u64 = 256 * 1024;
@@ -84,6 +81,8 @@ pub struct GatewayOptions {
     pub upstream: UpstreamUrl,
     /// For clients that bring no credential of their own.
     pub provider_key: Option<ProviderKey>,
+    /// The public address's host, with its port if it has one, as `Host` names it.
+    pub public_host: Option<String>,
     pub limits: GatewayLimits,
     /// None: no session is ever paused.
     pub breaker: Option<BreakerOptions>,
@@ -307,45 +306,6 @@ impl Gateway {
         response
     }
 
-    async fn pass_other(
-        &self,
-        admitted: Admitted,
-        parts: request::Parts,
-        body: Body,
-    ) -> Result<Response<Body>, GatewayError> {
-        let body = self.request_body(&admitted, body);
-        let context = attribution::from_headers(&admitted.headers);
-        let holds_batches = matches!(admitted.endpoint.watch, Watch::Batches | Watch::NewBatch);
-        let base = holds_batches.then(|| base_of(&admitted.headers));
-        let answered = self.ask(admitted.headers, admitted.credential, parts, body).await?;
-        let is_ok = answered.head.status == StatusCode::OK;
-        let Caller { user_id, api_key_id } = admitted.caller;
-        let owner = BatchOwner { user_id, api_key_id, context };
-        let claim = |batch_id| BatchClaim { batch_id, owner, at_ms: admitted.now_ms };
-        match (admitted.endpoint.watch, base) {
-            (watch, Some(base)) if is_ok && is_plain(&answered.head.headers) => {
-                let (head, json) = self.hold_batches(answered).await?;
-                if let Some(batch_id) = batch::id_of(&json).filter(|_| watch == Watch::NewBatch) {
-                    self.shared.keepers.recorder.claim_batch(&claim(batch_id)).await;
-                }
-                Ok(answer_batches(head, json, &base))
-            }
-            (Watch::BatchResults { batch_id }, _) if is_ok => {
-                let results = ResultsReader::new(self.shared.keepers.recorder.clone(), claim(batch_id));
-                let coding = Coding::of(&answered.head.headers);
-                Ok(self.answer(answered, Reader::BatchResults(Box::new(results), coding)))
-            }
-            _ => Ok(self.answer(answered, Reader::Nobody)),
-        }
-    }
-
-    /// Batches as objects are small and not streamed: they are the one kind of answer that is held until it is complete.
-    async fn hold_batches(&self, answered: Answered) -> Result<(response::Parts, Bytes), GatewayError> {
-        let (head, body) = self.answer(answered, Reader::Nobody).into_parts();
-        let json = axum::body::to_bytes(body, MAX_BATCHES_BYTES).await.map_err(|_| GatewayError::Unreachable)?;
-        Ok((head, json))
-    }
-
     /// Asks the provider, once. The headers that come back are those that the client may see.
     async fn ask(
         &self,
@@ -413,29 +373,6 @@ impl std::fmt::Display for Chain<'_> {
         }
         Ok(())
     }
-}
-
-/// Batches, with their results at our address.
-fn answer_batches(mut head: response::Parts, json: Bytes, base: &str) -> Response<Body> {
-    let Some(changed) = batch::redirect_results(&json, base) else {
-        return Response::from_parts(head, Body::from(json));
-    };
-    if head.headers.contains_key(CONTENT_LENGTH) {
-        head.headers.insert(CONTENT_LENGTH, HeaderValue::from(changed.len()));
-    }
-    Response::from_parts(head, Body::from(changed))
-}
-
-/// Where the client reaches us.
-fn base_of(headers: &HeaderMap) -> String {
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    format!("{}://{host}", scheme_of(host))
-}
-
-/// How clients reach us by that name. Names that are not this machine's were let in as the public address, and that is https.
-fn scheme_of(host: &str) -> &'static str {
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    if matches!(name, "127.0.0.1" | "[::1]") || name.eq_ignore_ascii_case("localhost") { "http" } else { "https" }
 }
 
 fn announced_length(headers: &HeaderMap) -> Option<u64> {

@@ -138,6 +138,7 @@ fn gateway(config: &Config, ledger: &Ledger, recorder: &Recorder) -> Result<Gate
     let options = GatewayOptions {
         upstream: config.upstream()?,
         provider_key: config.provider_key.clone(),
+        public_host: config.public_url()?.map(|url| url.authority().to_owned()),
         limits: GatewayLimits::default(),
         breaker: config.breaker()?,
     };

@@ -2,6 +2,7 @@
 //! as nobody has to log in, these two and the loopback address are what keeps other people's web pages out.
 
 use super::error::ApiError;
+use crate::capture::gateway::scheme_of;
 use crate::config::PublicUrl;
 use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN, VARY};
@@ -93,18 +94,10 @@ pub(super) fn comes_from_here(headers: &HeaderMap, strictness: Strictness, publi
         // The Host was checked before, so an origin that equals it is ours.
         Some(origin) => {
             let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-            let ours = format!("{}://{host}", scheme_of(host, public_url));
+            let ours = format!("{}://{host}", scheme_of(host, public_url.map(PublicUrl::authority)));
             origin.to_str().is_ok_and(|origin| origin.eq_ignore_ascii_case(&ours))
         }
         None => strictness == Strictness::Program,
-    }
-}
-
-/// How browsers reach that host: the public address is encrypted, this machine's own names are not.
-pub fn scheme_of(host: &str, public_url: Option<&PublicUrl>) -> &'static str {
-    match public_url {
-        Some(url) if url.authority().eq_ignore_ascii_case(host) => "https",
-        _ => "http",
     }
 }
 

@@ -90,6 +90,7 @@ impl TestServer {
         let options = GatewayOptions {
             upstream: config.upstream().unwrap(),
             provider_key: None,
+            public_host: None,
             limits: GatewayLimits::default(),
             breaker: None,
         };

@@ -90,6 +90,7 @@ impl GatewayServer {
         let options = GatewayOptions {
             upstream: UpstreamUrl::parse(upstream).unwrap(),
             provider_key: setup.provider_key.and_then(ProviderKey::new),
+            public_host: None,
             limits: setup.limits,
             breaker: config.breaker().unwrap(),
         };

@@ -138,7 +138,8 @@ pub async fn get_base_url() -> Result<String, AppError> {
     let parts = use_context::<axum::http::request::Parts>();
     let host = parts.as_ref().and_then(|parts| parts.headers.get(axum::http::header::HOST)?.to_str().ok());
     let host = host.unwrap_or("127.0.0.1:3000");
-    Ok(format!("{}://{host}", crate::http::guard::scheme_of(host, state.access.public_url())))
+    let public_host = state.access.public_url().map(|url| url.authority());
+    Ok(format!("{}://{host}", crate::capture::gateway::scheme_of(host, public_host)))
 }
 
 /// Starts the import of all logs that were found, and returns at once. While one runs, that one goes on.
