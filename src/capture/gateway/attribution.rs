@@ -77,8 +77,13 @@ pub fn session_in(user_id: &str) -> Option<String> {
 pub fn clean(name: &str) -> Option<String> {
     let name = name.trim();
     let is_clean = !name.is_empty() && !name.chars().any(char::is_control);
-    let too_far = (name.len() > MAX_CHARS).then(|| name.char_indices().nth(MAX_CHARS)).flatten();
-    is_clean.then(|| name[..too_far.map_or(name.len(), |(at, _)| at)].to_owned())
+    // Few are so long that their characters have to be counted.
+    let end = if name.len() <= MAX_CHARS {
+        name.len()
+    } else {
+        name.char_indices().nth(MAX_CHARS).map_or(name.len(), |(end, _)| end)
+    };
+    is_clean.then(|| name[..end].to_owned())
 }
 
 /// The headers that may tell something, mostly few or none, so that looking through them is faster than asking for each.

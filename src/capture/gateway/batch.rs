@@ -114,7 +114,7 @@ impl ResultsReader {
     }
 
     fn records_of(&self, custom_id: &str, reading: &MessageReading, error: Option<String>) -> Vec<UsageRecord> {
-        let KnownUsage { parsed, .. } = reading.known_usage();
+        let KnownUsage { parsed, is_estimated } = reading.known_usage();
         let is_free = anthropic::is_free_refusal(reading.stop_reason.as_deref(), &parsed.tokens);
         let mut terms = parsed.terms;
         terms.service_tier.get_or_insert_with(|| "batch".into());
@@ -130,7 +130,7 @@ impl ResultsReader {
             model: reading.model.as_deref().and_then(clean).unwrap_or_else(|| "unknown".into()),
             tokens: if is_free { TokenCounts::default() } else { parsed.tokens },
             has_usage: parsed.has_usage,
-            is_estimated: !parsed.contradictions.is_empty(),
+            is_estimated,
             web_search_count: parsed.web_search_count,
             terms,
             api_key_id: owner.api_key_id.clone(),
