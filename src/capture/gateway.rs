@@ -3,7 +3,8 @@
 //!
 //! The rules, each kept by the module in brackets:
 //!
-//! - Bytes pass untouched, in both directions, unbuffered and at the pace of the slower side (`request_body`, `answer_body`).
+//! - Bytes pass untouched, in both directions, unbuffered and at the pace of the slower side (`request_body`, `answer_body`,
+//!   `gathered_body`).
 //!   The one exception is where a batch says that its results are (`other`, `batch`).
 //! - Headers pass, but for a list of those that do not (`headers`). Answers of calls carry one of ours.
 //! - One request of a client is one request to the provider: no retry, no redirect (`upstream`).
@@ -26,6 +27,7 @@ mod coding;
 mod credential;
 mod endpoint;
 mod error;
+mod gathered_body;
 mod headers;
 mod meter;
 mod other;
@@ -59,6 +61,7 @@ use call::{Call, Ending, Keepers, Origin, requested_model, session_of};
 use callers::Callers;
 use credential::Credential;
 use endpoint::{Endpoint, Unknown, Watch};
+use gathered_body::GatheredBody;
 use hyper::body::Incoming;
 use meter::Meter;
 use request_body::{Decision, RequestBody, RequestLimits};
@@ -342,7 +345,8 @@ impl Gateway {
 
     fn answer(&self, answered: Answered, reader: Reader) -> Response<Body> {
         let Answered { head, body, connection } = answered;
-        Response::from_parts(head, Body::new(AnswerBody::new(body, connection, reader, self.silence())))
+        let body = AnswerBody::new(body, connection, reader, self.silence());
+        Response::from_parts(head, Body::new(GatheredBody::new(body)))
     }
 
     fn request_body(&self, admitted: &Admitted, body: Body) -> RequestBody {

@@ -140,7 +140,8 @@ async fn serve_connection(
         if let Some(peer) = peer {
             request.extensions_mut().insert(peer);
         }
-        front.answer(request)
+        // Boxed: a connection would keep room for it, eight kilobytes, also where nothing is asked any more.
+        Box::pin(front.answer(request))
     });
     let io = TokioIo::new(WatchedStream::new(stream, limits.client_stall, client.clone()));
     let connection = http1::Builder::new()

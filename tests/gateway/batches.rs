@@ -63,7 +63,7 @@ async fn results_are_recorded_once_however_often_they_are_fetched() {
         let results = server.get("/v1/messages/batches/msgbatch_1/results", &[]).await;
         assert_eq!(results.text(), RESULTS);
     }
-    let events = server.events(3).await;
+    let events = server.events(4).await;
     let of = |custom_id: &str| {
         let key = format!("batch:msgbatch_1:{custom_id}");
         events.iter().find(|event| event.record.dedup_key == key).unwrap()
@@ -74,6 +74,9 @@ async fn results_are_recorded_once_however_often_they_are_fetched() {
     assert_eq!(of("one").record.context.message_id.as_deref(), Some("msg_b1"));
     assert_eq!(of("two").record.outcome.error_message.as_deref(), Some("invalid_request_error"));
     assert_eq!(of("two").pricing_state, PricingState::NoUsage);
+    // A result that cannot be read has cost something, nobody knows how much.
+    let unread = of("line 5");
+    assert_eq!((unread.pricing_state, unread.cost, unread.record.outcome.success), (PricingState::NoUsage, None, true));
     // A batch is half price even if the usage does not say so: 1,000 × $1 per million, halved.
     assert_eq!(of("five").cost, Some(NanoUsd(500_000)));
     assert!(!format!("{events:?}").contains("secret"));
@@ -90,13 +93,13 @@ async fn results_wait_in_the_spool_while_the_ledger_is_gone() {
     assert_eq!(server.get("/v1/messages/batches/msgbatch_1/results", &[]).await.text(), RESULTS);
     // The last one is read when the client has it.
     for _ in 0..500 {
-        if server.recorder.health().spool_depth == 3 {
+        if server.recorder.health().spool_depth == 4 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let health = server.recorder.health();
-    assert_eq!((health.spool_depth, health.lost.total()), (3, 0));
+    assert_eq!((health.spool_depth, health.lost.total()), (4, 0));
 }
 
 #[tokio::test]
@@ -112,9 +115,9 @@ async fn results_are_whose_the_batch_is_whoever_fetches_them() {
         // So that the ledger is asked again each time.
         server.recorder.drained().await;
         fetch(&server, fetching).await;
-        all_are_of(&ann, &server.events(3).await);
+        all_are_of(&ann, &server.events(4).await);
     }
-    for event in server.events(3).await {
+    for event in server.events(4).await {
         let context = event.record.context;
         assert_eq!((context.agent_slug.as_deref(), &*context.tags), (Some("writer"), &["nightly".to_owned()][..]));
     }
@@ -131,7 +134,7 @@ async fn results_of_a_batch_that_nobody_saw_created_are_whose_fetches_first() {
     assert_eq!(server.get("/v1/messages/batches", &headers).await.status, 200);
     for fetching in [&bob, &ann] {
         fetch(&server, fetching).await;
-        all_are_of(&bob, &server.events(3).await);
+        all_are_of(&bob, &server.events(4).await);
     }
 }
 
@@ -142,7 +145,7 @@ async fn two_who_fetch_at_once_do_not_both_have_the_results() {
     let keys = [new_key(&server, "ann").await, new_key(&server, "bob").await];
     let fetches = (0..20).map(|n| fetch(&server, &keys[n % 2]));
     futures::future::join_all(fetches).await;
-    let events = server.events(3).await;
+    let events = server.events(4).await;
     let first = keys.iter().find(|key| key.key.user_id == events[0].record.user_id).unwrap();
     all_are_of(first, &events);
 }
@@ -165,7 +168,7 @@ async fn a_ledger_that_hangs_holds_up_no_batch_and_forgets_no_owner_postgres() {
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     proxy.open();
     tokio::time::timeout(Duration::from_secs(30), server.recorder.drained()).await.expect("the ledger has all of it");
-    all_are_of(&ann, &server.events(3).await);
+    all_are_of(&ann, &server.events(4).await);
     assert_eq!(server.recorder.health().lost.total(), 0);
 }
 

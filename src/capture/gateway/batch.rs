@@ -25,6 +25,8 @@ pub struct ResultsReader {
     /// Of who fetches them. It holds if the batch is nobody's yet.
     claim: BatchClaim,
     line: Vec<u8>,
+    /// Of the line that ended last, from 1.
+    line_number: u64,
     is_line_too_long: bool,
     recorder: Recorder,
 }
@@ -56,7 +58,7 @@ struct ErrorObject {
 
 impl ResultsReader {
     pub fn new(recorder: Recorder, claim: BatchClaim) -> Self {
-        Self { claim, line: Vec::new(), is_line_too_long: false, recorder }
+        Self { claim, line: Vec::new(), line_number: 0, is_line_too_long: false, recorder }
     }
 
     pub fn push(&mut self, mut bytes: &[u8]) {
@@ -84,20 +86,17 @@ impl ResultsReader {
 
     fn end_line(&mut self) {
         let line = std::mem::take(&mut self.line);
-        if std::mem::take(&mut self.is_line_too_long) {
-            tracing::warn!(
-                batch_id = self.claim.batch_id,
-                "a batch result is too large to be read; its usage is not recorded"
-            );
-        } else if !line.trim_ascii().is_empty() {
-            match serde_json::from_slice::<ResultLine>(&line) {
-                Ok(result) => self.take_in(result),
-                Err(_) => tracing::warn!(batch_id = self.claim.batch_id, "a batch result cannot be read"),
-            }
+        self.line_number += 1;
+        let is_too_long = std::mem::take(&mut self.is_line_too_long);
+        if !is_too_long && line.trim_ascii().is_empty() {
+            return;
+        }
+        match serde_json::from_slice::<ResultLine>(&line) {
+            Ok(result) => self.take_in(result),
+            Err(_) => self.take_in_unread(is_too_long),
         }
     }
 
-    /// Writes a result down as a call that is over: through the spool, like any other, so that none is lost without being counted.
     fn take_in(&self, result: ResultLine) {
         let error = match result.result.kind.as_str() {
             "succeeded" => None,
@@ -109,7 +108,19 @@ impl ResultsReader {
             _ => return,
         };
         let message = result.result.message.and_then(|raw| MessageReading::from_body(raw.get().as_bytes()).ok());
-        let records = self.records_of(&result.custom_id, &message.unwrap_or_default(), error);
+        self.record(&result.custom_id, &message.unwrap_or_default(), error);
+    }
+
+    /// What it cost is unknown, and the ledger has to say so.
+    fn take_in_unread(&self, is_too_long: bool) {
+        let line = self.line_number;
+        tracing::warn!(batch_id = self.claim.batch_id, line, is_too_long, "a batch result cannot be read");
+        self.record(&format!("line {line}"), &MessageReading::default(), None);
+    }
+
+    /// Writes a result down as a call that is over: through the spool, like any other, so that none is lost without being counted.
+    fn record(&self, custom_id: &str, reading: &MessageReading, error: Option<String>) {
+        let records = self.records_of(custom_id, reading, error);
         self.recorder.end_of_batch(&uuid::Uuid::now_v7().to_string(), &self.claim, &records);
     }
 

@@ -13,6 +13,16 @@ use serde_json::Value;
 const MAX_USAGE_JSON_BYTES: usize = 16 * 1024;
 /// How many characters make a token, where nothing better is known.
 const CHARS_PER_TOKEN: u64 = 4;
+/// Of an event with one of these names, what it is need not be looked up in its data.
+const KINDS: [&[u8]; 7] = [
+    b"content_block_delta",
+    b"content_block_start",
+    b"content_block_stop",
+    b"message_delta",
+    b"message_start",
+    b"message_stop",
+    b"ping",
+];
 
 /// What is known of a call so far.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -73,11 +83,7 @@ impl MessageReading {
         if self.is_stopped {
             return;
         }
-        let read = match name {
-            b"content_block_delta" => self.read_content_delta(data),
-            b"ping" | b"content_block_stop" => Ok(()),
-            _ => self.read_other(data),
-        };
+        let read = if KINDS.contains(&name) { self.read_as(name, data) } else { self.read_unnamed(data) };
         if read.is_err() {
             self.unread_events += 1;
         }
@@ -102,32 +108,34 @@ impl MessageReading {
         json.filter(|json| json.len() <= MAX_USAGE_JSON_BYTES)
     }
 
-    fn read_content_delta(&mut self, data: &[u8]) -> Result<(), Unreadable> {
-        self.has_content = true;
-        let ContentDelta { delta } = serde_json::from_slice(data)?;
-        self.written_chars += delta.chars();
-        Ok(())
+    /// Of a stream without event names, or with others.
+    fn read_unnamed(&mut self, data: &[u8]) -> Result<(), Unreadable> {
+        let EventKind { kind } = serde_json::from_slice(data)?;
+        self.read_as(kind.as_bytes(), data)
     }
 
-    fn read_other(&mut self, data: &[u8]) -> Result<(), Unreadable> {
-        let EventKind { kind } = serde_json::from_slice(data)?;
-        match &*kind {
-            "message_start" => self.start(serde_json::from_slice::<MessageStart>(data)?.message),
-            "message_delta" => self.read_message_delta(serde_json::from_slice(data)?),
-            "content_block_start" => {
+    fn read_as(&mut self, kind: &[u8], data: &[u8]) -> Result<(), Unreadable> {
+        match kind {
+            b"message_start" => self.start(serde_json::from_slice::<MessageStart>(data)?.message),
+            b"content_block_start" => {
                 self.has_content = true;
                 let BlockStart { content_block } = serde_json::from_slice(data)?;
                 self.tools_used.add(content_block.kind.as_deref(), content_block.name.as_deref());
                 Ok(())
             }
-            // A stream without event names.
-            "content_block_delta" => self.read_content_delta(data),
-            "message_stop" => {
+            b"content_block_delta" => {
+                self.has_content = true;
+                let ContentDelta { delta } = serde_json::from_slice(data)?;
+                self.written_chars += delta.chars();
+                Ok(())
+            }
+            b"message_delta" => self.read_message_delta(serde_json::from_slice(data)?),
+            b"message_stop" => {
                 self.has_ended = true;
                 self.is_stopped = true;
                 Ok(())
             }
-            "error" => {
+            b"error" => {
                 let error = serde_json::from_slice::<StreamError>(data).ok();
                 self.error_type = Some(error.map_or_else(|| "unknown".into(), |StreamError { error }| error.kind));
                 Ok(())
@@ -147,6 +155,9 @@ impl MessageReading {
     }
 
     fn read_message_delta(&mut self, MessageDelta { delta, usage }: MessageDelta) -> Result<(), Unreadable> {
+        if delta.is_none() && usage.is_null() {
+            return Err(Unreadable);
+        }
         if let Some(reason) = delta.as_ref().and_then(|stop| stop.stop_reason.as_str()) {
             self.stop_reason = Some(reason.to_owned());
             self.has_ended = true;
