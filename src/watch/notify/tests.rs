@@ -349,10 +349,8 @@ async fn a_mail_server_that_refuses_is_quoted_and_one_that_rambles_is_left() {
     assert_eq!(answer.status, Some(550), "{answer:?}");
     assert!(answer.text.contains("no such person"), "{answer:?}");
     let server = MailServer::start(mail_server::Manner::Rambles).await;
-    let begun = Instant::now();
     let answer = house.send_test(channel(Target::Email(mail_to(&server))), NOON_MS).await;
     assert!(answer.status.is_none() && answer.text.contains("says too much"), "{answer:?}");
-    assert!(begun.elapsed() < Duration::from_secs(10));
 }
 
 #[tokio::test]
