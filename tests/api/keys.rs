@@ -69,7 +69,8 @@ async fn sql_where_a_key_belongs_is_refused_at_once() {
             let began = Instant::now();
             let answer = server.post_with("/api/analytics/usage", &[JSON, (header, sent)], CALL).await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{header}: {sent}");
-            assert!(began.elapsed() < Duration::from_millis(50), "{:?}", began.elapsed());
+            // Far from eight seconds, on a slow machine too.
+            assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
             assert!(!answer.text().contains("pg_sleep") && !answer.text().contains(&key[..20]), "{}", answer.text());
         }
     }
