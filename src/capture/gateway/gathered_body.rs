@@ -82,14 +82,18 @@ where
     }
 
     fn size_hint(&self) -> SizeHint {
-        let (rest, waiting) = (self.body.size_hint(), self.waiting_bytes());
-        let mut hint = SizeHint::new();
-        hint.set_lower(rest.lower() + waiting);
-        if let Some(upper) = rest.upper() {
-            hint.set_upper(upper + waiting);
-        }
-        hint
+        longer_by(self.waiting_bytes(), &self.body.size_hint())
     }
+}
+
+/// Of a body of which so many bytes wait before the rest.
+pub fn longer_by(waiting_bytes: u64, rest: &SizeHint) -> SizeHint {
+    let mut hint = SizeHint::new();
+    hint.set_lower(rest.lower() + waiting_bytes);
+    if let Some(upper) = rest.upper() {
+        hint.set_upper(upper + waiting_bytes);
+    }
+    hint
 }
 
 #[cfg(test)]

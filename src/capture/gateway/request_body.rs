@@ -2,6 +2,7 @@
 //! kind of call it is.
 
 use super::error::GatewayError;
+use super::gathered_body::longer_by;
 use super::refusal::Refusal;
 use crate::capture::provider::request_scan::{RequestFields, RequestScan};
 use axum::body::{Body, Bytes};
@@ -231,13 +232,7 @@ impl HttpBody for RequestBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let waiting = self.ahead.iter().filter_map(Frame::data_ref).map(|data| data.len() as u64).sum::<u64>();
-        let rest = self.body.size_hint();
-        let mut hint = SizeHint::new();
-        hint.set_lower(rest.lower() + waiting);
-        if let Some(upper) = rest.upper() {
-            hint.set_upper(upper + waiting);
-        }
-        hint
+        let waiting = self.ahead.iter().filter_map(Frame::data_ref).map(|data| data.len() as u64).sum();
+        longer_by(waiting, &self.body.size_hint())
     }
 }
