@@ -4,8 +4,7 @@
 //! The rules, each kept by the module in brackets:
 //!
 //! - Bytes pass untouched, in both directions, unbuffered and at the pace of the slower side (`request_body`, `answer_body`,
-//!   `gathered_body`).
-//!   The one exception is where a batch says that its results are (`other`, `batch`).
+//!   `gathered_body`). The one exception is where a batch says that its results are (`other`, `batch`).
 //! - Headers pass, but for a list of those that do not (`headers`). Answers of calls carry one of ours.
 //! - One request of a client is one request to the provider: no retry, no redirect (`upstream`).
 //! - Reading is done in passing (`provider::request_scan`, `meter`, `coding`), and if it fails the bytes go on.

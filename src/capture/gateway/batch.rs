@@ -91,6 +91,7 @@ impl ResultsReader {
         if !is_too_long && line.trim_ascii().is_empty() {
             return;
         }
+        // Of a line that is too long nothing is kept, and nothing is no result.
         match serde_json::from_slice::<ResultLine>(&line) {
             Ok(result) => self.take_in(result),
             Err(_) => self.take_in_unread(is_too_long),

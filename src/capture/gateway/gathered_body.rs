@@ -86,7 +86,7 @@ where
     }
 }
 
-/// Of a body of which so many bytes wait before the rest.
+/// How long a body is of which so many bytes wait before the rest.
 pub fn longer_by(waiting_bytes: u64, rest: &SizeHint) -> SizeHint {
     let mut hint = SizeHint::new();
     hint.set_lower(rest.lower() + waiting_bytes);

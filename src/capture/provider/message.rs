@@ -13,7 +13,7 @@ use serde_json::Value;
 const MAX_USAGE_JSON_BYTES: usize = 16 * 1024;
 /// How many characters make a token, where nothing better is known.
 const CHARS_PER_TOKEN: u64 = 4;
-/// Of an event with one of these names, what it is need not be looked up in its data.
+/// An event with one of these names is what its name says. Of any other, `error` among them, its data tells.
 const KINDS: [&[u8]; 7] = [
     b"content_block_delta",
     b"content_block_start",
@@ -108,7 +108,7 @@ impl MessageReading {
         json.filter(|json| json.len() <= MAX_USAGE_JSON_BYTES)
     }
 
-    /// Of a stream without event names, or with others.
+    /// Of a stream without event names, or with names that are no kinds.
     fn read_unnamed(&mut self, data: &[u8]) -> Result<(), Unreadable> {
         let EventKind { kind } = serde_json::from_slice(data)?;
         self.read_as(kind.as_bytes(), data)

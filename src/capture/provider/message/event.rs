@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 
-/// What the other fields depend on, where the event has no name.
+/// What the other fields depend on, where the event's name does not tell.
 #[derive(Deserialize)]
 pub struct EventKind<'a> {
     #[serde(rename = "type", borrow)]
