@@ -15,7 +15,7 @@ use tollbridge::domain::anomaly::robust::HourlyCost;
 use tollbridge::domain::anomaly::{AnomalyKind, DayFigures, detect, robust};
 use tollbridge::domain::money::NanoUsd;
 
-/// Days at the start of a series that are not scored: the brief's rule has its seven days, the robust one its three.
+/// Days at the start of a series that are not scored: TheBridge's rule has its seven days, the robust one its three.
 const WARM_UP: usize = 7;
 
 /// One series of days, each with the anomaly that it belongs to.
@@ -35,7 +35,7 @@ pub struct Label {
 
 type Rule = (&'static str, fn(&[HourlyCost], usize) -> Option<usize>);
 
-const RULES: [Rule; 2] = [("weekly mean (the brief's)", by_weekly_mean), ("robust", by_robust)];
+const RULES: [Rule; 2] = [("weekly mean (TheBridge's)", by_weekly_mean), ("robust", by_robust)];
 
 #[derive(Default)]
 struct Score {
@@ -116,7 +116,7 @@ impl Score {
     }
 }
 
-/// The hour at which the brief's rule flags a day. It compares whole days, so it is asked for the day so far.
+/// The hour at which TheBridge's rule flags a day. It compares whole days, so it is asked for the day so far.
 fn by_weekly_mean(days: &[HourlyCost], index: usize) -> Option<usize> {
     let whole = |day: &HourlyCost| figures(day, 23);
     let earlier: Vec<DayFigures> = days[index.saturating_sub(7)..index].iter().map(whole).collect();

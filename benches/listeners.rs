@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tollbridge::Ledger;
-use tollbridge::capture::gateway::{Gateway, GatewayLimits, GatewayOptions};
+use tollbridge::capture::gateway::Gateway;
 use tollbridge::capture::import::job::ImportJobs;
 use tollbridge::config::Config;
 use tollbridge::domain::price::PriceBook;
@@ -140,18 +140,11 @@ async fn report(address: SocketAddr) {
 async fn serve(folder: &Path) {
     let mut config = Config::from_text(include_str!("../Leptos.toml"), None, []).unwrap();
     config.settings.server.data_dir = folder.to_owned();
-    let ledger = Ledger::open(config.database_url().reveal(), &config.zone().unwrap()).await.unwrap();
+    let ledger = Ledger::open(config.database_url().reveal(), &config.zone).await.unwrap();
     let (prices, clock) = (PriceBook::builtin(), Clock::System);
     let recorder = open_recorder(&config, &ledger, &prices, &clock).await.unwrap();
-    let options = GatewayOptions {
-        upstream: config.upstream().unwrap(),
-        provider_key: None,
-        public_host: None,
-        limits: GatewayLimits::default(),
-        breaker: None,
-    };
     let state = AppState {
-        gateway: Gateway::new(options, ledger.clone(), recorder.clone()).unwrap(),
+        gateway: Gateway::new(config.gateway_options(), ledger.clone(), recorder.clone()).unwrap(),
         ledger,
         recorder,
         access: Access::default(),

@@ -118,13 +118,12 @@ async fn run(command: Command, config: Config) -> Result<ExitCode, CommandError>
 async fn open_ledger(config: &Config) -> Result<Ledger, CommandError> {
     let folder = &config.settings.server.data_dir;
     make_private_folder(folder).map_err(|source| CommandError::DataFolder { path: folder.clone(), source })?;
-    Ok(Ledger::open(config.database_url().reveal(), &config.zone()?).await?)
+    Ok(Ledger::open(config.database_url().reveal(), &config.zone).await?)
 }
 
 /// The built-in catalogue with the user's own prices over it.
-fn price_book(config: &Config) -> Result<Arc<PriceBook>, ConfigError> {
-    let own: Result<Vec<_>, _> = config.settings.prices.card.iter().map(|card| card.to_price_card()).collect();
-    Ok(Arc::new(PriceBook::builtin().with_overrides(own?)))
+fn price_book(config: &Config) -> Arc<PriceBook> {
+    Arc::new(PriceBook::builtin().with_overrides(config.own_cards.clone()))
 }
 
 /// A folder that only its owner can enter, whatever the umask. One that is already there is left as it is.

@@ -4,24 +4,28 @@
 //! a misspelt setting that is silently ignored is worse than one that stops the start. The first table of the file is
 //! Leptos' own and is read by leptos_config.
 
-use crate::capture::gateway::{BreakerOptions, ProviderKey, UpstreamUrl, UpstreamUrlError};
+use crate::capture::gateway::{
+    BreakerOptions, GatewayLimits, GatewayOptions, ProviderKey, UpstreamUrl, UpstreamUrlError,
+};
 use crate::domain::money::{NanoUsd, parse_cents};
 use crate::domain::period::Zone;
+use crate::domain::price::PriceCard;
 use leptos::config::LeptosOptions;
 use leptos::config::errors::LeptosConfigError;
-use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 pub use database_url::DatabaseUrl;
 pub use oidc::{CALLBACK_PATH, OidcError, OidcProvider, OidcSettings, check_provider_url};
 pub use prices::{OwnPrice, OwnPriceError};
 pub use public_url::{PublicUrl, PublicUrlError};
+pub use settings::{LogFormat, Settings};
 
 mod database_url;
 mod environment;
 mod oidc;
 mod prices;
 mod public_url;
+mod settings;
 
 /// The reference configuration, compiled in, so that the binary runs from any folder.
 const REFERENCE: &str = include_str!("../Leptos.toml");
@@ -34,90 +38,25 @@ const PROVIDER_KEY: &str = "ANTHROPIC_API_KEY";
 #[derive(Clone, Debug)]
 pub struct Config {
     pub leptos: LeptosOptions,
+    /// As they were written. What needs more than a look to be understood stands in the fields below.
     pub settings: Settings,
+    /// In which days and months are cut.
+    pub zone: Zone,
+    /// The address under which other machines reach the server, if they are to.
+    pub public_url: Option<PublicUrl>,
+    /// The provider that people may log in through, if one is set.
+    pub oidc: Option<OidcProvider>,
+    /// Where the gateway passes calls on to.
+    pub upstream: UpstreamUrl,
+    /// When the gateway pauses a session; none: never.
+    pub breaker: Option<BreakerOptions>,
+    /// The user's own prices.
+    pub own_cards: Vec<PriceCard>,
     /// `ANTHROPIC_API_KEY`: what the provider is asked with for clients that bring no key of their own. Only ever in the
     /// environment, so that it ends up in no file.
     pub provider_key: Option<ProviderKey>,
     /// The file that was read; `None` if the defaults are in force.
     pub file: Option<PathBuf>,
-}
-
-/// Our own tables of `Leptos.toml`. The comments there are the reference.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    pub server: ServerSettings,
-    pub database: DatabaseSettings,
-    pub gateway: GatewaySettings,
-    pub recorder: RecorderSettings,
-    pub alerts: AlertSettings,
-    pub oidc: OidcSettings,
-    pub retention: RetentionSettings,
-    pub prices: PriceSettings,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ServerSettings {
-    pub data_dir: PathBuf,
-    pub public_url: String,
-    pub time_zone: String,
-    pub stop_grace_s: u64,
-    pub log: String,
-    pub log_format: LogFormat,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DatabaseSettings {
-    pub url: DatabaseUrl,
-}
-
-/// What the gateway stands in front of.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct GatewaySettings {
-    pub upstream_url: String,
-    /// Dollars as decimal text; empty: no breaker.
-    pub breaker_usd_per_minute: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RecorderSettings {
-    pub spool_max_bytes: u64,
-}
-
-/// How alerts leave the house.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AlertSettings {
-    pub allow_private_addresses: bool,
-    /// A PEM file of authorities that receivers' certificates may come from too; empty: the public ones alone.
-    pub ca_file: String,
-}
-
-/// How long raw events are kept. Their sums are kept for good.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RetentionSettings {
-    /// 0: for good.
-    pub events_days: u32,
-}
-
-/// The user's own prices.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PriceSettings {
-    pub card: Vec<OwnPrice>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    #[default]
-    Text,
-    Json,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -146,31 +85,6 @@ pub enum ConfigError {
     Retention(u32),
     #[error("[[prices.card]] {0}")]
     Price(#[from] OwnPriceError),
-}
-
-impl Default for ServerSettings {
-    fn default() -> Self {
-        Self {
-            data_dir: PathBuf::from("./data"),
-            public_url: String::new(),
-            time_zone: String::new(),
-            stop_grace_s: 30,
-            log: "info".into(),
-            log_format: LogFormat::Text,
-        }
-    }
-}
-
-impl Default for GatewaySettings {
-    fn default() -> Self {
-        Self { upstream_url: "https://api.anthropic.com".into(), breaker_usd_per_minute: String::new() }
-    }
-}
-
-impl Default for RecorderSettings {
-    fn default() -> Self {
-        Self { spool_max_bytes: 1024 * 1024 * 1024 }
-    }
 }
 
 impl Config {
@@ -208,69 +122,39 @@ impl Config {
             ConfigError::Invalid { message, .. } => ConfigError::Invalid { origin, message },
             other => other,
         })?;
-        let config = Self { leptos, settings, provider_key, file };
-        config.zone()?;
-        config.upstream()?;
-        config.breaker()?;
-        config.oidc()?;
-        let events_days = config.settings.retention.events_days;
-        if (1..LEAST_EVENTS_DAYS).contains(&events_days) {
-            return Err(ConfigError::Retention(events_days));
+        if (1..LEAST_EVENTS_DAYS).contains(&settings.retention.events_days) {
+            return Err(ConfigError::Retention(settings.retention.events_days));
         }
-        for card in &config.settings.prices.card {
-            card.to_price_card()?;
-        }
-        Ok(config)
+        let public_url = public_url(&settings)?;
+        let own_cards: Result<Vec<_>, _> = settings.prices.card.iter().map(OwnPrice::to_price_card).collect();
+        Ok(Self {
+            zone: zone(&settings)?,
+            oidc: settings.oidc.provider(public_url.as_ref(), leptos.site_addr)?,
+            upstream: UpstreamUrl::parse(&settings.gateway.upstream_url)?,
+            breaker: breaker(&settings, dashboard_url(public_url.as_ref(), &leptos))?,
+            own_cards: own_cards?,
+            public_url,
+            leptos,
+            settings,
+            provider_key,
+            file,
+        })
     }
 
-    /// The zone in which days and months are cut.
-    pub fn zone(&self) -> Result<Zone, ConfigError> {
-        let chosen = self.settings.server.time_zone.trim();
-        if !chosen.is_empty() {
-            return Zone::parse(chosen).map_err(|error| ConfigError::TimeZone(error.message));
+    /// How the gateway is set.
+    pub fn gateway_options(&self) -> GatewayOptions {
+        GatewayOptions {
+            upstream: self.upstream.clone(),
+            provider_key: self.provider_key.clone(),
+            public_host: self.public_url.as_ref().map(|url| url.authority().to_owned()),
+            limits: GatewayLimits::default(),
+            breaker: self.breaker.clone(),
         }
-        let of_machine = iana_time_zone::get_timezone().ok().and_then(|name| Zone::parse(&name).ok());
-        of_machine.map_or_else(|| Zone::parse("UTC").map_err(|error| ConfigError::TimeZone(error.message)), Ok)
-    }
-
-    /// The address under which other machines reach the server, if they are to.
-    pub fn public_url(&self) -> Result<Option<PublicUrl>, ConfigError> {
-        match self.settings.server.public_url.trim() {
-            "" => Ok(None),
-            text => Ok(Some(PublicUrl::parse(text)?)),
-        }
-    }
-
-    /// The provider that people may log in through, if one is set.
-    pub fn oidc(&self) -> Result<Option<OidcProvider>, ConfigError> {
-        let public_url = self.public_url()?;
-        Ok(self.settings.oidc.provider(public_url.as_ref(), self.leptos.site_addr)?)
-    }
-
-    /// Where the gateway passes calls on to.
-    pub fn upstream(&self) -> Result<UpstreamUrl, ConfigError> {
-        Ok(UpstreamUrl::parse(&self.settings.gateway.upstream_url)?)
-    }
-
-    /// When the gateway pauses a session; none: never.
-    pub fn breaker(&self) -> Result<Option<BreakerOptions>, ConfigError> {
-        let text = self.settings.gateway.breaker_usd_per_minute.trim();
-        if text.is_empty() {
-            return Ok(None);
-        }
-        let cents = parse_cents(text).map_err(|error| ConfigError::Breaker(error.to_string()))?;
-        let limit = NanoUsd::from_cents(cents).filter(|limit| *limit > NanoUsd::ZERO);
-        let limit_per_minute =
-            limit.ok_or_else(|| ConfigError::Breaker("must be at least 0.01; empty is off".into()))?;
-        Ok(Some(BreakerOptions { limit_per_minute, dashboard_url: self.dashboard_url() }))
     }
 
     /// Where links in alerts lead, without a slash at its end: the public address, or the one that is listened on.
     pub fn dashboard_url(&self) -> String {
-        match self.public_url() {
-            Ok(Some(url)) => url.to_string(),
-            _ => format!("http://{}", self.leptos.site_addr),
-        }
+        dashboard_url(self.public_url.as_ref(), &self.leptos)
     }
 
     /// The ledger's address: what is set, or the SQLite file in the data folder.
@@ -292,7 +176,7 @@ impl Config {
     pub fn to_shown_toml(&self) -> String {
         let mut shown = self.settings.clone();
         shown.database.url = DatabaseUrl::new(self.database_url().to_string());
-        shown.server.time_zone = self.zone().map(|zone| zone.name().to_owned()).unwrap_or_default();
+        shown.server.time_zone = self.zone.name().to_owned();
         let ours = toml::to_string_pretty(&shown).unwrap_or_else(|error| format!("# {error}\n"));
         let leptos = &self.leptos;
         format!(
@@ -302,24 +186,45 @@ impl Config {
     }
 }
 
-impl Settings {
-    fn from_text(text: &str, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let invalid = |message: String| ConfigError::Invalid { origin: String::new(), message };
-        let mut tables: toml::Table = text.parse().map_err(|error: toml::de::Error| invalid(error.to_string()))?;
-        // Cargo's own tables are Leptos' business.
-        tables.remove("package");
-        for (name, value) in env {
-            environment::overlay(&mut tables, &name, value)?;
-        }
-        tables.try_into().map_err(|error: toml::de::Error| invalid(error.to_string().trim_end().to_owned()))
+fn zone(settings: &Settings) -> Result<Zone, ConfigError> {
+    let chosen = settings.server.time_zone.trim();
+    if !chosen.is_empty() {
+        return Zone::parse(chosen).map_err(|error| ConfigError::TimeZone(error.message));
     }
+    let of_machine = iana_time_zone::get_timezone().ok().and_then(|name| Zone::parse(&name).ok());
+    Ok(of_machine.unwrap_or(Zone::UTC))
+}
+
+fn public_url(settings: &Settings) -> Result<Option<PublicUrl>, ConfigError> {
+    match settings.server.public_url.trim() {
+        "" => Ok(None),
+        text => Ok(Some(PublicUrl::parse(text)?)),
+    }
+}
+
+fn dashboard_url(public_url: Option<&PublicUrl>, leptos: &LeptosOptions) -> String {
+    public_url.map_or_else(|| format!("http://{}", leptos.site_addr), PublicUrl::to_string)
+}
+
+fn breaker(settings: &Settings, dashboard_url: String) -> Result<Option<BreakerOptions>, ConfigError> {
+    let text = settings.gateway.breaker_usd_per_minute.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let cents = parse_cents(text).map_err(|error| ConfigError::Breaker(error.to_string()))?;
+    let limit = NanoUsd::from_cents(cents).filter(|limit| *limit > NanoUsd::ZERO);
+    let limit_per_minute = limit.ok_or_else(|| ConfigError::Breaker("must be at least 0.01; empty is off".into()))?;
+    Ok(Some(BreakerOptions { limit_per_minute, dashboard_url }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const GATEWAY_URL: &str = "TOLLBRIDGE_GATEWAY__UPSTREAM_URL";
+    /// The defaults with one setting from the environment.
+    fn config(name: &str, value: &str) -> Result<Config, ConfigError> {
+        Config::from_text(REFERENCE, None, [(name.to_owned(), value.to_owned())])
+    }
 
     fn settings(text: &str, env: &[(&str, &str)]) -> Result<Settings, ConfigError> {
         Settings::from_text(text, env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
@@ -373,9 +278,7 @@ mod tests {
 
     #[test]
     fn events_are_kept_for_good_or_long_enough() {
-        let with = |days: &str| {
-            Config::from_text(REFERENCE, None, [("TOLLBRIDGE_RETENTION__EVENTS_DAYS".to_owned(), days.to_owned())])
-        };
+        let with = |days: &str| config("TOLLBRIDGE_RETENTION__EVENTS_DAYS", days);
         assert_eq!(with("0").unwrap().settings.retention.events_days, 0);
         assert_eq!(with("35").unwrap().settings.retention.events_days, 35);
         let refused = with("34").unwrap_err().to_string();
@@ -391,21 +294,19 @@ mod tests {
 
     #[test]
     fn the_upstream_is_encrypted_or_on_this_machine() {
-        let config = |url: &str| Config::from_text(REFERENCE, None, [(GATEWAY_URL.to_owned(), url.to_owned())]);
-        assert_eq!(config("http://127.0.0.1:9/").unwrap().upstream().unwrap().to_string(), "http://127.0.0.1:9");
-        let error = config("http://api.anthropic.com").unwrap_err().to_string();
+        let with = |url: &str| config("TOLLBRIDGE_GATEWAY__UPSTREAM_URL", url);
+        assert_eq!(with("http://127.0.0.1:9/").unwrap().upstream.to_string(), "http://127.0.0.1:9");
+        let error = with("http://api.anthropic.com").unwrap_err().to_string();
         assert!(error.starts_with("[gateway] upstream_url"), "{error}");
     }
 
     #[test]
     fn the_breaker_is_off_unless_an_amount_is_set() {
-        let name = "TOLLBRIDGE_GATEWAY__BREAKER_USD_PER_MINUTE";
-        let breaker =
-            |amount: &str| Config::from_text(REFERENCE, None, [(name.to_owned(), amount.to_owned())])?.breaker();
+        let breaker = |amount: &str| Ok(config("TOLLBRIDGE_GATEWAY__BREAKER_USD_PER_MINUTE", amount)?.breaker);
         assert_eq!(breaker("").unwrap(), None);
         assert_eq!(breaker("2.50").unwrap().unwrap().limit_per_minute, NanoUsd(2_500_000_000));
         for wrong in ["0", "-1", "five", "2,5", "0.001", "1e3"] {
-            let error = breaker(wrong).unwrap_err().to_string();
+            let error = breaker(wrong).map_err(|error: ConfigError| error.to_string()).unwrap_err();
             assert!(error.starts_with("[gateway] breaker_usd_per_minute: must "), "{wrong}: {error}");
         }
         let number = settings("[gateway]\nbreaker_usd_per_minute = 5", &[]).unwrap_err().to_string();
@@ -414,14 +315,12 @@ mod tests {
 
     #[test]
     fn a_public_address_is_encrypted_and_links_in_alerts_lead_there() {
-        let config = |url: &str| {
-            Config::from_text(REFERENCE, None, [("TOLLBRIDGE_SERVER__PUBLIC_URL".to_owned(), url.to_owned())])
-        };
-        let public = config("https://tolls.example.org/").unwrap();
-        assert_eq!(public.public_url().unwrap().unwrap().authority(), "tolls.example.org");
+        let with = |url: &str| config("TOLLBRIDGE_SERVER__PUBLIC_URL", url);
+        let public = with("https://tolls.example.org/").unwrap();
+        assert_eq!(public.public_url.as_ref().unwrap().authority(), "tolls.example.org");
         assert_eq!(public.dashboard_url(), "https://tolls.example.org");
-        assert_eq!(config("").unwrap().dashboard_url(), "http://127.0.0.1:3000");
-        let error = config("http://tolls.example.org").unwrap_err().to_string();
+        assert_eq!(with("").unwrap().dashboard_url(), "http://127.0.0.1:3000");
+        let error = with("http://tolls.example.org").unwrap_err().to_string();
         assert!(error.starts_with("[server] public_url: must begin with https://"), "{error}");
     }
 
@@ -436,8 +335,7 @@ mod tests {
 
     #[test]
     fn the_provider_key_comes_from_the_environment_and_is_never_shown() {
-        let config =
-            Config::from_text(REFERENCE, None, [(PROVIDER_KEY.to_owned(), "sk-ant-s3cret".to_owned())]).unwrap();
+        let config = config(PROVIDER_KEY, "sk-ant-s3cret").unwrap();
         assert!(config.provider_key.is_some());
         assert!(!format!("{config:?}{}", config.to_shown_toml()).contains("s3cret"));
     }

@@ -13,6 +13,7 @@ pub mod cost;
 pub mod delivery;
 pub mod forecast;
 pub mod heat_map;
+pub mod host;
 pub mod money;
 pub mod notification;
 pub mod pause;

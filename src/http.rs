@@ -19,7 +19,6 @@ pub mod system;
 
 use self::connections::serve_connections;
 use self::front::Front;
-use self::gateway::Passage;
 use self::guard::AllowedHosts;
 use self::state::AppState;
 use std::future::Future;
@@ -48,8 +47,7 @@ pub async fn serve(
         let ledger = ledger.clone();
         async move { ledger.tell_of_others().await }
     });
-    let passage = Passage::new(&state, hosts.clone());
-    let front = Front::new(passage, router::router(state, hosts));
+    let front = Front::new(state, hosts);
     let cut_off = serve_connections(listener, &front, limits, stop, grace).await?;
     if cut_off > 0 {
         tracing::warn!(grace_s = grace.as_secs(), cut_off, "some requests did not finish in time and were cut off");

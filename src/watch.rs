@@ -1,16 +1,18 @@
 //! What looks by itself: whether budgets cross their thresholds and whether today is unusual, each written down once as
-//! an alert. What crosses and what is unusual are rules of `domain`; that an alert is there once, whoever looks how often,
+//! an alert, and whether calls were lost, which is told once. What crosses and what is unusual are rules of `domain`; that an alert is there once, whoever looks how often,
 //! is the ledger's doing (`ledger::alert`). Nothing here is kept in memory that a restart would miss.
 
 mod anomaly;
 mod budget;
 mod evaluator;
+mod losses;
 #[cfg(feature = "ssr")]
 pub mod notify;
 #[cfg(test)]
 mod tests;
 
 pub use evaluator::Watch;
+pub use losses::keep_telling_losses;
 
 use crate::domain::alert::Alert;
 use crate::domain::usage::UserId;

@@ -1,7 +1,7 @@
 //! The built-in chat: what a page asks, as a request to the provider, and the provider's stream, as what the page shows.
 //! The call itself is the gateway's. Nothing of a conversation is kept here: the page holds it and sends it along.
 
-use super::ingest::{FieldError, given, name, object_with, wrong};
+use super::json_fields::{FieldError, given, name, object_with, wrong};
 use super::provider::sse::SseParser;
 use crate::domain::usage::CallContext;
 use serde_json::{Map, Value, json};

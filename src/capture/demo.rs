@@ -10,6 +10,7 @@ mod team;
 
 pub use load::load_demo;
 
+use crate::domain::period::DAY_MS;
 use crate::domain::usage::{UsageRecord, UserId};
 use chrono::{DateTime, Datelike, Days, NaiveDate, Weekday};
 use random::Random;
@@ -34,7 +35,6 @@ const SEED: u64 = 0x7011_b21d_6e00_0001;
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
-const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// Some seven thousand calls of the 92 days up to `now_ms`, oldest first, all before it, with the keys `demo:<n>`.
 ///

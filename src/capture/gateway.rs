@@ -40,13 +40,11 @@ pub use client_end::{ClientEnd, Cut};
 pub use credential::{Caller, ProviderKey};
 pub use error::GatewayError;
 pub use headers::CALL_ID;
-pub use other::scheme_of;
 pub use refusal::Refusal;
-pub use upstream::{UpstreamUrl, UpstreamUrlError, is_this_machine};
+pub use upstream::{UpstreamUrl, UpstreamUrlError};
 
 use crate::capture::provider::request_scan::RequestFields;
 use crate::capture::recorder::{CallStart, Recorder};
-use crate::domain::budget::CallScope;
 use crate::domain::usage::{CallContext, Source, UserId};
 use crate::ledger::Ledger;
 use allowance::Allowance;
@@ -220,11 +218,10 @@ impl Gateway {
             // Nothing was asked of the provider.
             return error.answer(None);
         }
-        let scope = allowance::scope_of(&admitted.caller, origin.context.project.as_deref());
         let client = parts.extensions.get::<ClientEnd>().cloned().unwrap_or_default();
         let keepers = self.shared.keepers.clone();
         let mut call = Call::new(keepers, &admitted.caller, admitted.now_ms, origin, body.notes(), client);
-        match self.start(&call, &mut body, scope, admitted.now_ms).await {
+        match self.start(&call, &mut body).await {
             Ok(()) => {}
             Err(NotStarted::Refused(refusal)) => return self.refuse(call, &refusal),
             Err(NotStarted::Failed(error)) => {
@@ -256,28 +253,23 @@ impl Gateway {
     /// Writes down that the call starts; where a budget may block it, not before what it may cost is reserved, and where its
     /// session may be paused, not before it is known. Of a request too large to wait for, that is decided when its end has
     /// come.
-    async fn start(
-        &self,
-        call: &Call,
-        body: &mut RequestBody,
-        scope: CallScope,
-        now_ms: i64,
-    ) -> Result<(), NotStarted> {
+    async fn start(&self, call: &Call, body: &mut RequestBody) -> Result<(), NotStarted> {
         let Keepers { allowance, breaker, .. } = &self.shared.keepers;
-        let may_be_paused = match breaker.judge(&scope.user_id, call.session_id(), now_ms).await {
+        let begun = call.begun();
+        let may_be_paused = match breaker.judge(begun).await {
             Verdict::Passes => false,
             Verdict::NotYetKnown => true,
             Verdict::Paused(refusal) => return Err(NotStarted::Refused(refusal)),
         };
-        let may_block = allowance.may_block(&scope, now_ms).await;
-        if !may_block && !may_be_paused {
-            call.note_start().await;
-            return Ok(());
+        match allowance.scope_if_limited(begun).await {
+            Some(scope) => allowance.hold(begun, scope),
+            None if may_be_paused => {}
+            None => {
+                call.note_start().await;
+                return Ok(());
+            }
         }
-        if may_block {
-            allowance.hold(call.id(), scope, now_ms);
-        }
-        let decision = self.decision(call, body, now_ms);
+        let decision = self.decision(begun, body);
         if body.gather(DECIDED_FIRST_BYTES).await.map_err(NotStarted::Failed)? {
             return decision.await.map_err(NotStarted::Refused);
         }
@@ -287,14 +279,18 @@ impl Gateway {
 
     /// Once all of its request is known: refuses the call if its session is paused, reserves what it may cost if it is held
     /// for that, and then writes down that it starts.
-    fn decision(&self, call: &Call, body: &RequestBody, now_ms: i64) -> Decision {
+    fn decision(&self, start: &CallStart, body: &RequestBody) -> Decision {
         let Keepers { recorder, allowance, breaker } = self.shared.keepers.clone();
-        let (start, notes) = (call.begun().clone(), body.notes());
+        let (start, notes) = (start.clone(), body.notes());
         Box::pin(async move {
             let session_id = session_of(&start.context, &notes);
             breaker.check(&start.user_id, session_id.as_deref())?;
             let fields = notes.with_fields(RequestFields::clone);
-            allowance.reserve(&start.call_id, &fields, notes.bytes(), now_ms).await?;
+            allowance.reserve(&start, &fields, notes.bytes()).await?;
+            // What was answered early is recorded, and must not seem to be under way.
+            if notes.is_call_over() {
+                return Ok(());
+            }
             let context = CallContext { session_id, ..start.context };
             recorder.start(&CallStart { model_requested: requested_model(&notes), context, ..start }).await;
             Ok(())

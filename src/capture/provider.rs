@@ -18,6 +18,9 @@ use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::ServiceTerms;
 use serde_json::Value;
 
+/// A usage object is some hundred bytes. What is far larger is not worth keeping beside every event.
+const MAX_KEPT_USAGE_BYTES: usize = 16 * 1024;
+
 /// Whose grammar a usage object follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UsageShape {
@@ -46,6 +49,16 @@ pub struct ParsedUsage {
     pub has_usage: bool,
     /// Parts that are larger than their whole, by the name of the part: the counts are then a best reading.
     pub contradictions: Vec<&'static str>,
+}
+
+impl ParsedUsage {
+    /// As it is billed, given how the answer ended: a refusal before any output is reported with counts, and free.
+    pub fn billed(self, stop_reason: Option<&str>) -> Self {
+        match anthropic::is_free_refusal(stop_reason, &self.tokens) {
+            true => Self { tokens: TokenCounts::default(), contradictions: Vec::new(), ..self },
+            false => self,
+        }
+    }
 }
 
 /// Billed tokens inside a call that its top-level counts leave out.
@@ -108,6 +121,12 @@ pub fn parse_usage(shape: UsageShape, usage: &Value) -> Result<ParsedUsage, Fiel
         UsageShape::OpenAiResponses => openai::parse_responses_usage(usage),
         UsageShape::Gemini => gemini::parse_usage(usage),
     }
+}
+
+/// A usage object as text, to be kept beside the event. None where there is none, or it is too large to keep.
+pub(super) fn kept_json(usage: &Value) -> Option<String> {
+    let json = (!usage.is_null()).then(|| usage.to_string());
+    json.filter(|json| json.len() <= MAX_KEPT_USAGE_BYTES)
 }
 
 /// Prices a parsed call: itself first, then each sub-inference at its own model's rates.

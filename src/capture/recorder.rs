@@ -140,13 +140,9 @@ impl Recorder {
         }
     }
 
-    /// Writes down that a call is over, finished or broken off. Never waits; the event has the call's id.
-    pub fn end(&self, call_id: &str, record: UsageRecord) {
-        self.end_with_parts(call_id, &[record]);
-    }
-
-    /// As [`Self::end`], for a call with sub-inferences of its own price: the call first, then its parts.
-    pub fn end_with_parts(&self, call_id: &str, records: &[UsageRecord]) {
+    /// Writes down that a call is over, finished or broken off: the call first, then what is billed beside it. Never waits; the
+    /// call's event has its id.
+    pub fn end(&self, call_id: &str, records: &[UsageRecord]) {
         self.leave_end(call_id, end_frame(call_id, (self.shared.now_ms)(), records));
     }
 
@@ -165,7 +161,7 @@ impl Recorder {
         }
     }
 
-    /// As [`Self::end_with_parts`], for a result of a batch. Its event is that of the batch's owner, whom the ledger
+    /// As [`Self::end`], for a result of a batch. Its event is that of the batch's owner, whom the ledger
     /// knows; the claim says who that is if it knows nobody.
     pub fn end_of_batch(&self, call_id: &str, claim: &BatchClaim, records: &[UsageRecord]) {
         self.leave_end(call_id, batch_frame(call_id, (self.shared.now_ms)(), claim, records));

@@ -20,8 +20,8 @@ pub async fn run(args: &DemoArgs, config: &Config) -> Result<(), CommandError> {
         let removed = ledger.remove_source(&user, Source::Demo).await?;
         println!("Took {removed} sample events out.");
     } else {
-        let prices = price_book(config)?;
-        let loaded = load_demo(&ledger, &prices, &user, &config.zone()?, Clock::System.now_ms()).await?;
+        let prices = price_book(config);
+        let loaded = load_demo(&ledger, &prices, &user, &config.zone, Clock::System.now_ms()).await?;
         println!("Put {loaded} sample events in. `tollbridge demo --remove` takes them out again.");
     }
     ledger.close().await;

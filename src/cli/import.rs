@@ -25,7 +25,7 @@ pub async fn run(command: ImportCommand, config: &Config) -> Result<(), CommandE
         println!("Reading {}", folder.display());
     }
     let ledger = open_ledger(config).await?;
-    let prices = price_book(config)?;
+    let prices = price_book(config);
     let result = import_claude_code_logs(&ledger, &prices, &UserId::owner(), folders, progress_printer()).await;
     ledger.close().await;
     let summary = result.map_err(|error| CommandError::Failed(error.to_string()))?;

@@ -21,7 +21,7 @@ pub enum PricesCommand {
 pub fn run(command: &PricesCommand, config: &Config) -> Result<(), CommandError> {
     let PricesCommand::List { model, at } = command;
     let at_ms = at.map(|date| date.and_time(NaiveTime::MIN).and_utc().timestamp_millis());
-    let book = price_book(config)?;
+    let book = price_book(config);
     let cards = book.cards(&CardFilter { provider: None, model: model.clone(), at_ms });
     if cards.is_empty() {
         return Err(CommandError::Failed(

@@ -27,7 +27,7 @@ pub async fn run(args: &RestoreArgs, config: &Config) -> Result<ExitCode, Comman
     };
     let folder = &config.settings.server.data_dir;
     make_private_folder(folder).map_err(|source| CommandError::DataFolder { path: folder.clone(), source })?;
-    let (spool, time_zone) = (config.spool_path(), config.zone()?);
+    let (spool, time_zone) = (config.spool_path(), config.zone);
     let place = RestorePlace { ledger, spool: &spool, time_zone: &time_zone };
     let label = format!("before-{}", time_label(Clock::System.now_ms()));
     let restored = restore(&args.from, place, args.force, &label).await?;

@@ -3,7 +3,7 @@
 mod housekeeping;
 
 use super::{CommandError, open_ledger, price_book};
-use crate::capture::gateway::{Gateway, GatewayLimits, GatewayOptions};
+use crate::capture::gateway::Gateway;
 use crate::capture::import::job::ImportJobs;
 use crate::capture::recorder::Recorder;
 use crate::config::Config;
@@ -15,7 +15,7 @@ use crate::http::connections::ConnectionLimits;
 use crate::http::live::Listeners;
 use crate::http::state::{AppState, Clock, open_notifier, open_oidc, open_recorder};
 use crate::ledger::{Ledger, LedgerError, sqlite_path};
-use crate::watch::Watch;
+use crate::watch::{Watch, keep_telling_losses};
 use std::future::Future;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -46,15 +46,15 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
     let Some(ledger) = open_ledger_in_time(&config, &mut stop).await? else { return Ok(()) };
     // Held until the end: a second server on the same file is refused.
     let _lock = ledger.claim()?;
-    let (prices, clock) = (price_book(&config)?, Clock::System);
+    let (prices, clock) = (price_book(&config), Clock::System);
     note_prices(&ledger, &prices, &config, &clock).await?;
     let recorder = open_recorder(&config, &ledger, &prices, &clock).await?;
     // Known from the start, so that calls pass even if the database goes away before the first one.
     ledger.has_keys(clock.now_ms()).await?;
     let has_password = ledger.needs_login(clock.now_ms()).await?;
     let no_authorities = |error| CommandError::Failed(format!("[alerts] ca_file: {error}"));
-    let oidc = config.oidc()?.map(|provider| open_oidc(&config, provider)).transpose().map_err(no_authorities)?;
-    let access = Access::new(bound, config.public_url()?).with_oidc(oidc);
+    let oidc = config.oidc.clone().map(|provider| open_oidc(&config, provider)).transpose().map_err(no_authorities)?;
+    let access = Access::new(bound, config.public_url.clone()).with_oidc(oidc);
     let greeting = greeting(&access, bound, has_password, clock.now_ms());
     let gateway = gateway(&config, &ledger, &recorder)?;
     let notifier = open_notifier(&config).map_err(no_authorities)?;
@@ -65,6 +65,10 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
     let watch = {
         let clock = clock.clone();
         Watch::start(ledger.clone(), move || clock.now_ms())
+    };
+    let telling = {
+        let (recorder, clock) = (recorder.clone(), clock.clone());
+        tokio::spawn(keep_telling_losses(ledger.clone(), move || recorder.health(), move || clock.now_ms()))
     };
     let house = housekeeping::keep_house(
         ledger.clone(),
@@ -95,6 +99,7 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
         watch.stop().await;
         // What it had begun is repeated at the next start.
         sending.abort();
+        telling.abort();
     };
     let served = http::serve(listener, stop, state).await;
     house.abort();
@@ -135,14 +140,7 @@ async fn note_prices(ledger: &Ledger, prices: &PriceBook, config: &Config, clock
 }
 
 fn gateway(config: &Config, ledger: &Ledger, recorder: &Recorder) -> Result<Gateway, CommandError> {
-    let options = GatewayOptions {
-        upstream: config.upstream()?,
-        provider_key: config.provider_key.clone(),
-        public_host: config.public_url()?.map(|url| url.authority().to_owned()),
-        limits: GatewayLimits::default(),
-        breaker: config.breaker()?,
-    };
-    let opened = Gateway::new(options, ledger.clone(), recorder.clone());
+    let opened = Gateway::new(config.gateway_options(), ledger.clone(), recorder.clone());
     opened.map_err(|error| CommandError::Failed(format!("TLS cannot be used: {error}")))
 }
 

@@ -123,10 +123,7 @@ async fn invite(ledger: &Ledger, role: Role, config: &Config, now_ms: i64) -> Re
     if role == Role::Owner {
         return Err(failed("there is one owner; an invitation is for a member or an admin"));
     }
-    let base = match config.public_url()? {
-        Some(url) => url.to_string(),
-        None => format!("http://{}", config.leptos.site_addr),
-    };
+    let base = config.dashboard_url();
     let token = ledger.create_invite(role, &Actor::command_line(), now_ms).await?;
     // The link alone on standard output, so that a script can pass it on.
     eprintln!("This link makes one account, for {}, within a week:", role.with_article());

@@ -1,7 +1,7 @@
 //! The provider that people may log in through: as it is set, and checked.
 
 use super::PublicUrl;
-use crate::capture::gateway::is_this_machine;
+use crate::domain::host::is_this_machine;
 use crate::domain::secret::Secret;
 use hyper::Uri;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -221,7 +221,7 @@ mod tests {
         ];
         let env = env.map(|(key, value)| (format!("TOLLBRIDGE_OIDC__{key}"), value.to_owned()));
         let config = Config::from_text(include_str!("../../Leptos.toml"), None, env.clone()).unwrap();
-        let provider = config.oidc().unwrap().unwrap();
+        let provider = config.oidc.as_ref().unwrap();
         assert_eq!(provider.client_secret.reveal(), "s3cret-of-the-client");
         assert_eq!(provider.allowed_domains, ["example.org", "example.com"]);
         assert_eq!(provider.scopes, ["email", "profile"]);

@@ -1,4 +1,4 @@
-//! What is unusual today. Here the brief's three rules: today against the mean of the seven days before. The robust rule
+//! What is unusual today. Here TheBridge's three rules: today against the mean of the seven days before. The robust rule
 //! beside them is in [`robust`].
 
 pub mod robust;
@@ -29,7 +29,7 @@ pub enum Severity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AnomalyRule {
-    /// The brief's: today against the mean of the seven days before.
+    /// TheBridge's: today against the mean of the seven days before.
     WeeklyMean,
     /// [`robust::detect`].
     Robust,
@@ -58,7 +58,7 @@ pub struct DayFigures {
     pub calls: u64,
 }
 
-/// One of the brief's rules: above which multiple of the mean a figure is worth a word, and above which one it is serious.
+/// One of TheBridge's rules: above which multiple of the mean a figure is worth a word, and above which one it is serious.
 struct Rule {
     kind: AnomalyKind,
     noun: &'static str,

@@ -24,13 +24,13 @@ pub struct KeyText(String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyScope {
-    /// Sending calls through the gateway.
+    /// Sending calls through the gateway, and the chat's.
     Proxy,
     /// Reporting usage.
     Ingest,
     /// Reading reports and events.
     Read,
-    /// Changing budgets, prices and keys.
+    /// Changing budgets and channels, acknowledging alerts, resuming sessions.
     Admin,
 }
 

@@ -46,7 +46,7 @@ pub enum AtLimit {
     Block,
 }
 
-/// Where the running month stands. Amounts are whole cents for the brief's front end, exact ones beside them.
+/// Where the running month stands. Amounts are whole cents for TheBridge's front end, exact ones beside them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BudgetStatus {

@@ -20,7 +20,7 @@ impl NanoUsd {
         cents.checked_mul(NANO_PER_CENT).map(Self)
     }
 
-    /// Whole cents, half away from zero: the brief's integer amounts.
+    /// Whole cents, half away from zero: TheBridge's integer amounts.
     pub fn to_cents(self) -> i64 {
         let half = NANO_PER_CENT / 2 * self.0.signum();
         self.0.saturating_add(half) / NANO_PER_CENT

@@ -6,7 +6,8 @@ pub use digest::{BudgetLine, DigestFigures};
 
 use super::alert::{Alert, AlertKind, AlertSubject, Contributor, Dimension, Measured};
 use super::budget::AlertLevel;
-use super::money::{NanoUsd, format_cost};
+use super::money::{NanoUsd, format_cost, group_thousands};
+use super::recorder_health::LostCalls;
 use super::tokens::format_tokens;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -51,7 +52,7 @@ pub enum Topic {
     Budget,
     /// Usage that is unlike the days before.
     Anomaly,
-    /// Tollbridge itself: calls that could not be recorded, models without a price.
+    /// Tollbridge itself: calls that could not be recorded. For who manages the server.
     Health,
     /// What was spent, and several notifications in one. No channel chooses it.
     Digest,
@@ -97,6 +98,28 @@ impl Notification {
             link: Some("/alerts".into()),
             occurred_at_ms: alert.fired_at_ms,
             alert_id: Some(alert.id.clone()),
+        }
+    }
+
+    /// What is told of calls that could not be recorded; `more` of them nobody was told of yet.
+    pub fn of_losses(lost: &LostCalls, more: u64, now_ms: i64) -> Self {
+        let what = if more == lost.total() { counted(more, "call") } else { counted(more, "more call") };
+        let causes = [
+            ("No space was left", lost.spool_full),
+            ("The spool could not be written", lost.spool_unavailable),
+            ("Faster than can be written", lost.overloaded),
+            ("Refused", lost.rejected),
+        ];
+        let some = causes.into_iter().filter(|(_, calls)| *calls > 0);
+        Self {
+            topic: Topic::Health,
+            level: AlertLevel::Critical,
+            title: format!("{what} could not be recorded"),
+            sentence: "The provider has answered, and bills, what the figures and budgets here now lack.".into(),
+            facts: some.map(|(cause, calls)| Fact::new(cause, counted(calls, "call"))).collect(),
+            link: Some("/settings#recording".into()),
+            occurred_at_ms: now_ms,
+            alert_id: None,
         }
     }
 
@@ -213,6 +236,12 @@ pub fn level_word(level: AlertLevel) -> &'static str {
         AlertLevel::Warning => "Warning",
         AlertLevel::Critical => "Critical",
     }
+}
+
+/// `1 call`, `1,204 calls`.
+fn counted(number: u64, one: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {one}{plural}", group_thousands(number))
 }
 
 /// `2 critical, 1 warning.`

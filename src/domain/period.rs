@@ -10,6 +10,8 @@ use chrono::{
 };
 use chrono_tz::Tz;
 
+/// A day without a change of clocks.
+pub const DAY_MS: i64 = 24 * HOUR_MS;
 const HOUR_MS: i64 = 3_600_000;
 /// The grain of the rollups.
 pub const QUARTER_MS: i64 = 900_000;

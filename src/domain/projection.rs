@@ -1,4 +1,4 @@
-//! The brief's projection: the daily average of a period × 30. The better guess is in [`super::forecast`].
+//! TheBridge's projection: the daily average of a period × 30. The better guess is in [`super::forecast`].
 
 use super::money::{NanoUsd, format_cost};
 use super::report::UsageTotals;
@@ -33,7 +33,7 @@ pub struct DailyAverage {
     pub cost_formatted: String,
 }
 
-/// What a month of such days comes to: the brief's `projectMonthlyCost`. `days` is how many days the totals were made in;
+/// What a month of such days comes to: TheBridge's `projectMonthlyCost`. `days` is how many days the totals were made in;
 /// none give a projection of zero. Each figure is taken from the exact total and rounded once, half up. Costs are cents, the
 /// exact one nano-dollars; amounts out of range stop at the largest one.
 ///

@@ -19,7 +19,9 @@ pub struct RecorderHealth {
     /// Finished calls of which no record could be kept, also those of earlier runs: for 30 days after the last of them, and until the
     /// next start.
     pub lost: LostCalls,
-    /// What went wrong last, if anything did.
+    /// What went wrong last, if anything did. Not for `/readyz`, which asks nobody who they are: it may name a file or quote the
+    /// database.
+    #[serde(skip)]
     pub last_error: Option<String>,
     pub last_error_at_ms: Option<i64>,
 }

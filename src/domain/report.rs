@@ -1,4 +1,4 @@
-//! The answers: what the analytics API and the dashboard are told. The JSON names are the brief's, so that a front end
+//! The answers: what the analytics API and the dashboard are told. The JSON names are TheBridge's, so that a front end
 //! written for it works unchanged; exact fields stand beside the rounded ones. How a report is made from rollups is in
 //! `ledger::usage` (figures) and [`UsageReport::assemble`] (everything derived).
 

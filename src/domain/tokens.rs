@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// No call has more tokens of a kind than this: 10¹².
+pub const MAX_TOKENS: u64 = 1_000_000_000_000;
+
 /// What a call used, in buckets that never overlap, so that their sum is the total. DESIGN's "token counts".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -18,7 +21,7 @@ pub struct TokenCounts {
     pub cache_read: u64,
     /// Output as billed: thinking included where the provider includes it.
     pub output: u64,
-    /// Thinking that is billed beside `output` (Gemini's thoughts, the brief's `thinkingTokens`).
+    /// Thinking that is billed beside `output` (Gemini's thoughts, TheBridge's `thinkingTokens`).
     pub thinking: u64,
     /// How much of `output` was thinking. A memo that is never added up with the rest; unknown is not zero.
     pub output_thinking: Option<u64>,

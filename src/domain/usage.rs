@@ -9,6 +9,9 @@ use serde_with::skip_serializing_none;
 use std::fmt;
 use std::str::FromStr;
 
+/// The most tags that a call can have.
+pub const MAX_TAGS: usize = 20;
+
 /// Whose usage it is. Every query names one, so that it cannot be forgotten (invariant 6).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -125,6 +128,17 @@ pub struct CallOutcome {
     pub response_time_ms: Option<u64>,
     pub first_token_ms: Option<u64>,
     pub stop_reason: Option<String>,
+}
+
+/// The first sighting of each tag, in order.
+pub fn each_once(tags: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut once: Vec<String> = Vec::new();
+    for tag in tags {
+        if !once.contains(&tag) {
+            once.push(tag);
+        }
+    }
+    once
 }
 
 impl Default for CallOutcome {

@@ -13,7 +13,7 @@ pub mod prices;
 pub mod usage;
 
 use super::error::ApiError;
-use crate::capture::ingest::FieldError;
+use crate::capture::json_fields::FieldError;
 use crate::domain::query::QueryError;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;

@@ -8,6 +8,7 @@ use self::lane::Lane;
 use self::watched_stream::WatchedStream;
 use super::front::Front;
 use crate::capture::gateway::{ClientEnd, Cut};
+use axum::body::Body;
 use futures::future::join_all;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -141,7 +142,7 @@ async fn serve_connection(
             request.extensions_mut().insert(peer);
         }
         // Boxed: a connection would keep room for it, eight kilobytes, also where nothing is asked any more.
-        Box::pin(front.answer(request))
+        Box::pin(front.answer(request.map(Body::new)))
     });
     let io = TokioIo::new(WatchedStream::new(stream, limits.client_stall, client.clone()));
     let connection = http1::Builder::new()

@@ -1,12 +1,13 @@
-//! What a connection's requests are answered by. A call to the provider is passed on by the thread that has its connection,
-//! without a detour. All else is the router's, on the threads behind, so that no page holds up a call.
+//! The whole server: what a connection's requests are answered by. A call to the provider is passed on by the thread that has
+//! its connection, without a detour. All else is the router's, on the threads behind, so that no page holds up a call.
 
 use super::gateway::Passage;
+use super::guard::AllowedHosts;
+use super::router::router;
+use super::state::AppState;
 use axum::Router;
-use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
@@ -27,9 +28,11 @@ pub struct Front {
 pub struct Stopping;
 
 impl Front {
-    /// The router's requests run on the runtime that this is called on.
-    pub fn new(passage: Passage, router: Router) -> Self {
-        Self { passage, router: TowerToHyperService::new(router), behind: Handle::current() }
+    /// `hosts` are the values of the Host header that mean this server. The router's requests run on the runtime that this is
+    /// called on.
+    pub fn new(state: AppState, hosts: AllowedHosts) -> Self {
+        let passage = Passage::new(&state, hosts.clone());
+        Self { passage, router: TowerToHyperService::new(router(state, hosts)), behind: Handle::current() }
     }
 
     /// The same with connections of its own to the provider: no two threads share one.
@@ -38,8 +41,7 @@ impl Front {
         Self { passage: self.passage.with_own_connections(), ..self.clone() }
     }
 
-    pub async fn answer(&self, request: Request<Incoming>) -> Result<Response, Stopping> {
-        let request = request.map(Body::new);
+    pub async fn answer(&self, request: Request) -> Result<Response, Stopping> {
         if Passage::takes(request.uri().path()) {
             return Ok(self.passage.pass(request).await);
         }

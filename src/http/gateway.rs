@@ -1,5 +1,5 @@
 //! The gateway's place in the server. It has its own error shape and keeps answers as the provider gave them, so it takes
-//! none of the other routes' layers but the Host check; cookies mean nothing to it.
+//! none of the router's layers, and has checks of its own for host and origin; cookies mean nothing to it.
 
 use super::auth::Access;
 use super::error::ApiError;

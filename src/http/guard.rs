@@ -2,8 +2,8 @@
 //! as nobody has to log in, these two and the loopback address are what keeps other people's web pages out.
 
 use super::error::ApiError;
-use crate::capture::gateway::scheme_of;
 use crate::config::PublicUrl;
+use crate::domain::host::origin_of;
 use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN, VARY};
 use axum::http::{HeaderMap, HeaderValue, Method};
@@ -94,7 +94,7 @@ pub(super) fn comes_from_here(headers: &HeaderMap, strictness: Strictness, publi
         // The Host was checked before, so an origin that equals it is ours.
         Some(origin) => {
             let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-            let ours = format!("{}://{host}", scheme_of(host, public_url.map(PublicUrl::authority)));
+            let ours = origin_of(host, public_url.map(PublicUrl::authority));
             origin.to_str().is_ok_and(|origin| origin.eq_ignore_ascii_case(&ours))
         }
         None => strictness == Strictness::Program,

@@ -1,4 +1,4 @@
-//! Every route and every layer, on one page.
+//! Every route and every layer, on one page, but for what is passed on to the provider (`front`).
 //!
 //! A request passes the layers from 1 to 7 and its answer passes them back:
 //!
@@ -15,7 +15,6 @@ use super::auth::gate::{Needs, admit_person, admit_program};
 use super::auth::{Principal, join, login, oidc, setup};
 use super::body::BodyLimit;
 use super::body::{ANSWER_WITHIN, CHAT_BODY, SMALL_BODY, TRACKING_BODY, answer_in_time, read_body};
-use super::gateway::Passage;
 use super::guard::{AllowedHosts, OriginRule, Strictness, check_host, check_origin};
 use super::state::AppState;
 use super::{api, error, headers, health, live, request_id};
@@ -25,14 +24,13 @@ use crate::app::{App, shell};
 use crate::config::CALLBACK_PATH;
 use crate::domain::api_key::KeyScope::{Admin, Ingest, Proxy, Read};
 use axum::Router;
-use axum::extract::Request;
 use axum::handler::Handler;
 use axum::http::header::{CONTENT_SECURITY_POLICY, COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
-use axum::routing::{MethodRouter, any, delete, get, patch, post, put};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use leptos::nonce::use_nonce;
 use leptos::prelude::{expect_context, provide_context, use_context};
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
@@ -112,22 +110,15 @@ pub static OPEN: [OpenRoute; 12] = [
     open(Method::POST, "/join", || post(join::join)),
 ];
 
-/// The whole server. `hosts` are the values of the Host header that mean it.
-pub fn router(state: AppState, hosts: AllowedHosts) -> Router {
-    let passage = Passage::new(&state, hosts.clone());
-    let ours = Router::new()
+/// `hosts` are the values of the Host header that mean this server.
+pub(super) fn router(state: AppState, hosts: AllowedHosts) -> Router {
+    Router::new()
         .nest("/api", data_plane(&state))
         .merge(dashboard(&state))
         .layer(from_fn_with_state(hosts, check_host)) // 3
         .layer(from_fn_with_state(state.access.public_url().cloned(), headers::set_headers)) // 2
-        .layer(from_fn(request_id::track_request)); // 1
-    ours.merge(passed_on(passage)).with_state(state)
-}
-
-/// What is passed on to the provider stays as it is: no layer, and of the checks the third.
-fn passed_on(passage: Passage) -> Router<AppState> {
-    let pass = any(move |request: Request| async move { passage.pass(request).await });
-    Router::new().route("/v1/{*path}", pass.clone()).route("/api/hello", pass)
+        .layer(from_fn(request_id::track_request)) // 1
+        .with_state(state)
 }
 
 /// Everything under `/api` answers in JSON, "not found" too.

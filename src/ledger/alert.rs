@@ -1,17 +1,18 @@
 //! Alerts: written down once each, listed, acknowledged, and marked as normal. What they are about is decided in `watch`;
-//! the figures that it asks for are in `evidence`.
+//! the figures that it asks for are in `evidence`, how a row is read in `row`.
 
+mod row;
+
+use self::row::{AlertRow, SubjectColumns, alert_columns, stored_date};
 use super::apply::queue_writers;
 use super::db::{Tx, with_reader, with_tx};
 use super::delivery::enqueue_in;
 use super::erasure::erased_users;
-use super::event::{cursor_of_moment, parse_cursor};
+use super::page::{page_of, parse_cursor};
 use super::{Ledger, LedgerError};
-use crate::domain::alert::{Acknowledgement, Alert, AlertKind, AlertSubject, NewAlert};
-use crate::domain::anomaly::AnomalyRule;
+use crate::domain::alert::{Alert, AlertSubject, NewAlert};
 use crate::domain::notification::Notification;
 use crate::domain::pause::SessionPause;
-use crate::domain::query::read_date;
 use crate::domain::usage::{Source, UserId};
 use chrono::NaiveDate;
 use sqlx::QueryBuilder;
@@ -43,13 +44,6 @@ pub struct AlertPage {
     pub alerts: Vec<Alert>,
     /// Cursor of the next page, if there is one.
     pub next: Option<String>,
-}
-
-macro_rules! alert_columns {
-    () => {
-        "user_id, id, kind, level, budget_id, period, period_start, threshold, day, rule, pause_id, fired_at_ms, \
-         message, evidence, acknowledged_at_ms, acknowledged_by, is_normal"
-    };
 }
 
 impl Ledger {
@@ -124,10 +118,7 @@ impl Ledger {
             select.push(" order by fired_at_ms desc, id desc limit ").push_bind(limit + 1);
             select.build_query_as().fetch_all(pool).await?
         });
-        let has_more = rows.len() as i64 > limit;
-        let shown = rows.into_iter().take(filter.limit as usize);
-        let alerts = shown.map(Alert::try_from).collect::<Result<Vec<_>, _>>()?;
-        let next = alerts.last().filter(|_| has_more).map(|last| cursor_of_moment(last.fired_at_ms, &last.id));
+        let (alerts, next) = page_of(rows, filter.limit, |alert: &Alert| (alert.fired_at_ms, &alert.id))?;
         Ok(AlertPage { alerts, next })
     }
 
@@ -310,111 +301,4 @@ async fn acknowledge(tx: &mut Tx, user: &UserId, id: &str, by: &UserId, now_ms: 
         .rows_affected()
     });
     Ok(updated > 0)
-}
-
-/// A subject as its columns.
-struct SubjectColumns<'a> {
-    kind: &'static str,
-    budget_id: Option<&'a str>,
-    period: Option<&'static str>,
-    period_start: Option<String>,
-    threshold: Option<i64>,
-    day: Option<String>,
-    rule: Option<&'static str>,
-    pause_id: Option<&'a str>,
-}
-
-impl<'a> SubjectColumns<'a> {
-    fn of(subject: &'a AlertSubject) -> Self {
-        let none = Self {
-            kind: subject.kind().name(),
-            budget_id: None,
-            period: None,
-            period_start: None,
-            threshold: None,
-            day: None,
-            rule: None,
-            pause_id: None,
-        };
-        match subject {
-            AlertSubject::Budget { budget_id, period, period_start, threshold } => Self {
-                budget_id: Some(budget_id),
-                period: Some(period.name()),
-                period_start: Some(period_start.to_string()),
-                threshold: Some(i64::from(*threshold)),
-                ..none
-            },
-            AlertSubject::Anomaly { day, rule, .. } => {
-                Self { day: Some(day.to_string()), rule: Some(rule.name()), ..none }
-            }
-            AlertSubject::Runaway { pause_id } => Self { pause_id: Some(pause_id), ..none },
-        }
-    }
-}
-
-#[derive(sqlx::FromRow)]
-struct AlertRow {
-    user_id: String,
-    id: String,
-    kind: String,
-    level: String,
-    budget_id: Option<String>,
-    period: Option<String>,
-    period_start: Option<String>,
-    threshold: Option<i64>,
-    day: Option<String>,
-    rule: Option<String>,
-    pause_id: Option<String>,
-    fired_at_ms: i64,
-    message: String,
-    evidence: String,
-    acknowledged_at_ms: Option<i64>,
-    acknowledged_by: Option<String>,
-    is_normal: bool,
-}
-
-impl AlertRow {
-    fn subject(&self) -> Result<AlertSubject, LedgerError> {
-        let missing = || LedgerError::OutOfRange("alert.kind");
-        let kind: AlertKind = self.kind.parse().map_err(|_| missing())?;
-        if kind == AlertKind::Runaway {
-            return Ok(AlertSubject::Runaway { pause_id: self.pause_id.clone().ok_or_else(missing)? });
-        }
-        let Some(kind) = kind.anomaly() else {
-            let period = self.period.as_deref().ok_or_else(missing)?;
-            return Ok(AlertSubject::Budget {
-                budget_id: self.budget_id.clone().ok_or_else(missing)?,
-                period: period.parse().map_err(|_| LedgerError::OutOfRange("alert.period"))?,
-                period_start: stored_date(self.period_start.as_deref().ok_or_else(missing)?)?,
-                threshold: u32::try_from(self.threshold.ok_or_else(missing)?)
-                    .map_err(|_| LedgerError::OutOfRange("alert.threshold"))?,
-            });
-        };
-        let rule: AnomalyRule =
-            self.rule.as_deref().ok_or_else(missing)?.parse().map_err(|_| LedgerError::OutOfRange("alert.rule"))?;
-        Ok(AlertSubject::Anomaly { day: stored_date(self.day.as_deref().ok_or_else(missing)?)?, kind, rule })
-    }
-}
-
-impl TryFrom<AlertRow> for Alert {
-    type Error = LedgerError;
-
-    fn try_from(row: AlertRow) -> Result<Self, LedgerError> {
-        let acknowledged = row.acknowledged_at_ms.zip(row.acknowledged_by.clone());
-        Ok(Self {
-            subject: row.subject()?,
-            level: row.level.parse().map_err(|_| LedgerError::OutOfRange("alert.level"))?,
-            evidence: serde_json::from_str(&row.evidence).map_err(|_| LedgerError::OutOfRange("alert.evidence"))?,
-            acknowledged: acknowledged.map(|(at_ms, by)| Acknowledgement { at_ms, by: UserId(by) }),
-            id: row.id,
-            user_id: UserId(row.user_id),
-            fired_at_ms: row.fired_at_ms,
-            message: row.message,
-            is_normal: row.is_normal,
-        })
-    }
-}
-
-fn stored_date(text: &str) -> Result<NaiveDate, LedgerError> {
-    read_date(text).ok_or(LedgerError::OutOfRange("a date of an alert"))
 }

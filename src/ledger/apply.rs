@@ -3,7 +3,7 @@
 
 use super::db::Tx;
 use super::erasure::erased_users;
-use super::event::{self, FindBy};
+use super::event::{self, FindBy, Incoming};
 use super::retention::taken_from_ms;
 use super::rollup::{RollupChanges, Sign};
 use super::{Ledger, LedgerError};
@@ -57,7 +57,7 @@ impl Ledger {
         let verdicts = judge(batch, &known, taken_from_ms, &erased);
 
         let mut changes = RollupChanges::default();
-        for event in &verdicts.incoming {
+        for Incoming { event, .. } in &verdicts.incoming {
             changes.note(event, Sign::Add, &day_zone)?;
         }
         for event in &verdicts.outgoing {
@@ -66,7 +66,7 @@ impl Ledger {
         event::delete(&mut tx, &verdicts.outgoing).await?;
         event::insert(&mut tx, &verdicts.incoming).await?;
         changes.write(&mut tx).await?;
-        let moved: BTreeSet<&UserId> = verdicts.incoming.iter().map(|event| &event.record.user_id).collect();
+        let moved: BTreeSet<&UserId> = verdicts.incoming.iter().map(|one| &one.event.record.user_id).collect();
         let moved = Vec::from_iter(moved);
         self.sign_moved(&mut tx, &moved).await?;
         tx.commit().await?;
@@ -104,7 +104,7 @@ async fn find_known(tx: &mut Tx, batch: &[UsageEvent]) -> Result<Vec<UsageEvent>
 
 struct Verdicts<'a> {
     /// New rows, or better ones under the id of the row they replace.
-    incoming: Vec<UsageEvent>,
+    incoming: Vec<Incoming<'a>>,
     outgoing: Vec<&'a UsageEvent>,
     applied: Vec<Applied>,
 }
@@ -180,7 +180,7 @@ fn conclude<'a>(standings: &[Standing<'a>], outcomes: Vec<(usize, ApplyOutcome)>
     let changed = standings.iter().enumerate().filter(|(_, standing)| standing.is_new);
     let incoming = changed.map(|(index, standing)| {
         let id = ids[index].clone().unwrap_or_else(|| id_of(standing));
-        UsageEvent { id, ..standing.event.clone() }
+        Incoming { id, event: standing.event }
     });
     Verdicts {
         incoming: incoming.collect(),

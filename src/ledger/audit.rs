@@ -2,13 +2,12 @@
 //! other. Rows are pruned: what is old, and what is too much, so that nobody fills the disk by failing to log in.
 
 use super::db::{Tx, with_reader, with_tx};
-use super::event::{cursor_of_moment, parse_cursor};
+use super::page::{page_of, parse_cursor};
 use super::{Ledger, LedgerError};
 use crate::domain::audit::{Actor, AuditAction, AuditEntry, AuditGroup, AuditNote, AuditTarget};
+use crate::domain::period::DAY_MS;
 use crate::domain::usage::UserId;
 use sqlx::QueryBuilder;
-
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// A change of somebody's. Dropped without `commit`, nothing of it is left.
 pub(super) struct Change<'a> {
@@ -81,10 +80,7 @@ impl Ledger {
             select.push(" order by at_ms desc, id desc limit ").push_bind(limit + 1);
             select.build_query_as().fetch_all(pool).await?
         });
-        let has_more = rows.len() as i64 > limit;
-        let shown = rows.into_iter().take(filter.limit as usize);
-        let entries = shown.map(AuditEntry::try_from).collect::<Result<Vec<_>, _>>()?;
-        let next = entries.last().filter(|_| has_more).map(|last| cursor_of_moment(last.at_ms, &last.id));
+        let (entries, next) = page_of(rows, filter.limit, |entry: &AuditEntry| (entry.at_ms, &entry.id))?;
         Ok(AuditPage { entries, next })
     }
 

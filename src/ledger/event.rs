@@ -1,10 +1,10 @@
 //! Single events: how a row and a [`UsageEvent`] become each other, and paging through them, newest first.
 
 use super::db::{Tx, in_groups, with_reader, with_tx};
+use super::page::{Place, page_of, parse_cursor};
 use super::{Ledger, LedgerError};
 use crate::domain::cost::CostParts;
 use crate::domain::money::NanoUsd;
-use crate::domain::query::QueryError;
 use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{
     CallContext, CallOutcome, PricingState, Scope, ServiceTerms, UsageEvent, UsageRecord, UserId,
@@ -41,15 +41,13 @@ impl Ledger {
         let mut rows: Vec<EventRow> = Vec::new();
         for user in self.users_of(scope).await? {
             // One more than is shown tells that there are more; of the next user nothing older than it can matter.
-            let oldest = rows.get(limit).map(EventRow::place);
+            let oldest = rows.get(limit).map(|row| (row.occurred_at_ms, row.id.clone()));
             rows.extend(self.newest_of(&user, filter, before.as_ref(), oldest.as_ref()).await?);
-            rows.sort_by_key(|row| std::cmp::Reverse(row.place()));
+            rows.sort_by(|one, two| two.place().cmp(&one.place()));
             rows.truncate(limit + 1);
         }
-        let has_more = rows.len() > limit;
-        let shown = rows.into_iter().take(limit);
-        let events = shown.map(UsageEvent::try_from).collect::<Result<Vec<_>, _>>()?;
-        let next = events.last().filter(|_| has_more).map(cursor_of);
+        let (events, next) =
+            page_of(rows, filter.limit, |event: &UsageEvent| (event.record.occurred_at_ms, &event.id))?;
         Ok(EventPage { events, next })
     }
 
@@ -180,16 +178,22 @@ pub(super) async fn delete(tx: &mut Tx, events: &[&UsageEvent]) -> Result<(), Le
     Ok(())
 }
 
+/// An event that is to be a row, and the id of that row: its own, or that of the row whose place it takes.
+pub(super) struct Incoming<'a> {
+    pub id: String,
+    pub event: &'a UsageEvent,
+}
+
 /// Writes the events as they are. Counts beyond an i64 were refused when the rollups were worked out, before this.
-pub(super) async fn insert(tx: &mut Tx, events: &[UsageEvent]) -> Result<(), LedgerError> {
+pub(super) async fn insert(tx: &mut Tx, events: &[Incoming<'_>]) -> Result<(), LedgerError> {
     for chunk in in_groups(events) {
         with_tx!(tx, |connection| {
             let mut insert = QueryBuilder::new(concat!("insert into usage_event (", event_columns!(), ") "));
-            insert.push_values(chunk, |mut row, event| {
+            insert.push_values(chunk, |mut row, Incoming { id, event }| {
                 let UsageEvent { record, cost_parts: parts, .. } = event;
                 let (tokens, context, outcome) = (&record.tokens, &record.context, &record.outcome);
                 row.push_bind(&record.user_id.0)
-                    .push_bind(&event.id)
+                    .push_bind(id)
                     .push_bind(&record.dedup_key)
                     .push_bind(record.part_of.as_deref())
                     .push_bind(record.is_sidechain)
@@ -297,12 +301,9 @@ struct EventRow {
     tags: String,
 }
 
-/// Where an event stands among others: its moment, then its id.
-type Place = (i64, String);
-
 impl EventRow {
-    fn place(&self) -> Place {
-        (self.occurred_at_ms, self.id.clone())
+    fn place(&self) -> (i64, &str) {
+        (self.occurred_at_ms, &self.id)
     }
 }
 
@@ -378,18 +379,4 @@ impl TryFrom<EventRow> for UsageEvent {
 
 fn stored(count: i64) -> Result<u64, LedgerError> {
     u64::try_from(count).map_err(|_| LedgerError::OutOfRange("a stored count is negative"))
-}
-
-fn cursor_of(event: &UsageEvent) -> String {
-    cursor_of_moment(event.record.occurred_at_ms, &event.id)
-}
-
-/// The cursor of a page that ends with this row, where rows stand in the order of a moment and an id.
-pub(super) fn cursor_of_moment(at_ms: i64, id: &str) -> String {
-    format!("{at_ms}_{id}")
-}
-
-pub(super) fn parse_cursor(cursor: &str) -> Result<(i64, String), LedgerError> {
-    let parts = cursor.split_once('_').and_then(|(at_ms, id)| Some((at_ms.parse().ok()?, id.to_owned())));
-    parts.ok_or_else(|| QueryError::new("after", "is not the cursor of a page").into())
 }

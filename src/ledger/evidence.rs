@@ -50,7 +50,7 @@ impl Ledger {
         Ok(users.into_iter().map(UserId).collect())
     }
 
-    /// What is unusual today by the brief's rules, in the zone of the user's budget.
+    /// What is unusual today by TheBridge's rules, in the zone of the user's budget.
     pub async fn anomalies(&self, user: &UserId, now_ms: i64) -> Result<Vec<Anomaly>, LedgerError> {
         let zone = self.zone_of(&Scope::User(user.clone())).await?;
         Ok(self.standing(&user.0, &zone, now_ms).await?.anomalies)

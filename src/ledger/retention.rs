@@ -8,12 +8,12 @@ use super::db::{Tx, with_reader, with_tx};
 use super::rollup::quarter_of;
 use super::setting::{setting_in, write_setting};
 use super::{Ledger, LedgerError, LedgerSizes};
+use crate::domain::period::DAY_MS;
 
 const EVENTS_FROM: &str = "events_from_ms";
 /// Two sightings of a call do not agree to the millisecond when it happened. Whatever is removed is older by a day than anything
 /// that is still taken.
 const MARGIN_MS: i64 = DAY_MS;
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// From when on events are kept for so many days; 0: all are. Counted from the newest event where the clock is further on, so
 /// that a clock that is set years ahead removes nothing.

@@ -96,23 +96,23 @@ pub(super) use {added, plain, rollup_columns, summed};
 pub(super) type Sums = [i64; 22];
 
 /// What tells one series from another.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct SeriesKey {
-    pub user_id: String,
-    pub provider: String,
-    pub model: String,
-    pub model_family: String,
-    pub api_key_id: String,
-    pub source: &'static str,
-    pub project: String,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct SeriesKey<'a> {
+    user_id: &'a str,
+    provider: &'a str,
+    model: &'a str,
+    model_family: &'a str,
+    api_key_id: &'a str,
+    source: &'static str,
+    project: &'a str,
 }
 
 /// Changes to rollups, gathered over a batch and then written once per row.
 #[derive(Debug, Default)]
-pub(super) struct RollupChanges {
+pub(super) struct RollupChanges<'a> {
     /// Sums by (series, grain, bucket); a series' id stands for its user too.
     changes: HashMap<(i64, i64, i64), Sums>,
-    series: HashMap<SeriesKey, i64>,
+    series: HashMap<SeriesKey<'a>, i64>,
     day_starts: HashMap<i64, i64>,
 }
 
@@ -131,21 +131,15 @@ pub(super) enum Sign {
     Take,
 }
 
-impl RollupChanges {
+impl<'a> RollupChanges<'a> {
     /// Notes that `event` comes in (or goes out) of its four rows: quarter and day, the user's and everyone's.
-    pub(super) fn note(&mut self, event: &UsageEvent, sign: Sign, day_zone: &Zone) -> Result<(), LedgerError> {
+    pub(super) fn note(&mut self, event: &'a UsageEvent, sign: Sign, day_zone: &Zone) -> Result<(), LedgerError> {
         let quarter_at_ms = quarter_of(event.record.occurred_at_ms);
         let day_at_ms = *self.day_starts.entry(quarter_at_ms).or_insert_with(|| day_of(day_zone, quarter_at_ms));
         let sums = contribution(event)?;
-        for series in [user_series(event), everyone_series(event)] {
-            let series_id = match self.series.get(&series) {
-                Some(known) => *known,
-                None => {
-                    let id = series_id(&series);
-                    self.series.insert(series, id);
-                    id
-                }
-            };
+        let of_user = SeriesKey::of(event);
+        for series in [of_user, of_user.of_everyone()] {
+            let series_id = *self.series.entry(series).or_insert_with(|| series.id());
             for (grain, bucket_at_ms) in [(QUARTER, quarter_at_ms), (DAY, day_at_ms)] {
                 merge(self.changes.entry((series_id, grain, bucket_at_ms)).or_insert([0; 22]), &sums, sign)?;
             }
@@ -167,7 +161,7 @@ impl RollupChanges {
     }
 
     fn rows(&self) -> Vec<RollupRow<'_>> {
-        let users: HashMap<i64, &str> = self.series.iter().map(|(key, id)| (*id, key.user_id.as_str())).collect();
+        let users: HashMap<i64, &str> = self.series.iter().map(|(key, id)| (*id, key.user_id)).collect();
         let changed = self.changes.iter().filter(|(_, sums)| **sums != [0; 22]);
         let row = |((series_id, grain, bucket_at_ms), sums): (&(i64, i64, i64), &Sums)| RollupRow {
             user_id: users[series_id],
@@ -180,21 +174,54 @@ impl RollupChanges {
     }
 }
 
-async fn write_series(tx: &mut Tx, series: &[(&SeriesKey, &i64)]) -> Result<(), LedgerError> {
+impl<'a> SeriesKey<'a> {
+    fn of(event: &'a UsageEvent) -> Self {
+        let record = &event.record;
+        Self {
+            user_id: &record.user_id.0,
+            provider: &record.provider,
+            model: &record.model,
+            model_family: &event.model_family,
+            api_key_id: record.api_key_id.as_deref().unwrap_or_default(),
+            source: record.source.name(),
+            project: record.context.project.as_deref().unwrap_or_default(),
+        }
+    }
+
+    /// Without the user and the key, so that everyone's series stay few however many there are of these.
+    fn of_everyone(self) -> Self {
+        Self { user_id: EVERYONE, api_key_id: "", ..self }
+    }
+
+    /// A hash of what the series stands for, so that no writer has to ask for it. The table's unique key on the dimensions turns
+    /// the (2⁻⁶³) collision into an error instead of a wrong sum.
+    fn id(&self) -> i64 {
+        let mut hash = Sha256::new();
+        for part in [self.user_id, self.provider, self.model, self.api_key_id, self.source, self.project] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part.as_bytes());
+        }
+        let digest = hash.finalize();
+        let bytes = std::array::from_fn(|index| digest[index]);
+        (u64::from_le_bytes(bytes) >> 1) as i64
+    }
+}
+
+async fn write_series(tx: &mut Tx, series: &[(&SeriesKey<'_>, &i64)]) -> Result<(), LedgerError> {
     for chunk in in_groups(series) {
         with_tx!(tx, |connection| {
             let mut insert = QueryBuilder::new(
                 "insert into series (user_id, id, provider, model, model_family, api_key_id, source, project) ",
             );
             insert.push_values(chunk, |mut row, (key, id)| {
-                row.push_bind(&key.user_id)
+                row.push_bind(key.user_id)
                     .push_bind(**id)
-                    .push_bind(&key.provider)
-                    .push_bind(&key.model)
-                    .push_bind(&key.model_family)
-                    .push_bind(&key.api_key_id)
+                    .push_bind(key.provider)
+                    .push_bind(key.model)
+                    .push_bind(key.model_family)
+                    .push_bind(key.api_key_id)
                     .push_bind(key.source)
-                    .push_bind(&key.project);
+                    .push_bind(key.project);
             });
             insert.push(" on conflict do nothing");
             insert.build().execute(connection).await?;
@@ -292,37 +319,6 @@ fn merge(into: &mut Sums, sums: &Sums, sign: Sign) -> Result<(), LedgerError> {
         *total = merged.ok_or(LedgerError::OutOfRange("a rollup's sum"))?;
     }
     Ok(())
-}
-
-fn user_series(event: &UsageEvent) -> SeriesKey {
-    let record = &event.record;
-    SeriesKey {
-        user_id: record.user_id.0.clone(),
-        provider: record.provider.clone(),
-        model: record.model.clone(),
-        model_family: event.model_family.clone(),
-        api_key_id: record.api_key_id.clone().unwrap_or_default(),
-        source: record.source.name(),
-        project: record.context.project.clone().unwrap_or_default(),
-    }
-}
-
-/// Everyone's series leaves out the user and the key, so that it stays small however many there are.
-fn everyone_series(event: &UsageEvent) -> SeriesKey {
-    SeriesKey { user_id: EVERYONE.into(), api_key_id: String::new(), ..user_series(event) }
-}
-
-/// A series' id is a hash of what it stands for, so that no writer has to ask for it. The table's unique key on the
-/// dimensions turns the (2⁻⁶³) collision into an error instead of a wrong sum.
-fn series_id(key: &SeriesKey) -> i64 {
-    let mut hash = Sha256::new();
-    for part in [&key.user_id, &key.provider, &key.model, &key.api_key_id, key.source, &key.project] {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part.as_bytes());
-    }
-    let digest = hash.finalize();
-    let bytes = std::array::from_fn(|index| digest[index]);
-    (u64::from_le_bytes(bytes) >> 1) as i64
 }
 
 /// Reads the summed columns, starting at column `first`.

@@ -12,6 +12,7 @@ mod delivery;
 mod erasure;
 mod key;
 mod live;
+mod loss_notice;
 mod oidc;
 mod pause;
 mod retention;
@@ -58,6 +59,7 @@ macro_rules! on_both {
         }
     };
 }
+pub(crate) use delivery::channel;
 pub(crate) use on_both;
 
 pub(crate) async fn open_sqlite(folder: &std::path::Path) -> Ledger {

@@ -44,7 +44,7 @@ macro_rules! push_interval {
 
 /// How far back forecasts and their back-test look.
 const HISTORY_DAYS: u64 = 200;
-/// How many days before today anomalies are measured against (the brief's week).
+/// How many days before today anomalies are measured against (TheBridge's week).
 const BASELINE_DAYS: usize = 7;
 
 impl Ledger {

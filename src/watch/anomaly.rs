@@ -1,4 +1,4 @@
-//! Whether today is unusual for a user, by the brief's rules and by the robust one. Days are those of the user's budget's
+//! Whether today is unusual for a user, by TheBridge's rules and by the robust one. Days are those of the user's budget's
 //! zone.
 
 use crate::domain::alert::{AlertSubject, NewAlert, Spread};

@@ -18,6 +18,7 @@ use crate::domain::audit::Actor;
 use crate::domain::channel::{Channel, Target};
 use crate::domain::delivery::{Delivery, DeliveryState, MAX_ANSWER_CHARS, wait_after};
 use crate::domain::notification::Notification;
+use crate::domain::period::DAY_MS;
 use crate::domain::query::QueryError;
 use crate::ledger::{DueDelivery, Ledger, LedgerError, Outcome};
 use futures::future::join_all;
@@ -34,7 +35,6 @@ const AT_ONCE: u32 = 16;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How long the log of deliveries reaches back.
 const LOG_DAYS: i64 = 90;
-const DAY_MS: i64 = 86_400_000;
 /// The receiver is gone for good and asks for nothing more (HTTP).
 const GONE: u16 = 410;
 

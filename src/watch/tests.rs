@@ -1,15 +1,16 @@
 //! The watch, stepped by hand and running: one alert for each threshold and period, whatever happens.
 
-use super::{Watch, evaluate_once};
+use super::{Watch, evaluate_once, keep_telling_losses};
 use crate::domain::alert::{Alert, AlertSubject, Dimension, Measured};
 use crate::domain::anomaly::{AnomalyKind, AnomalyRule};
 use crate::domain::audit::Actor;
 use crate::domain::budget::{Budget, BudgetPeriod, BudgetScope, NamedBudget, Raise};
 use crate::domain::money::NanoUsd;
 use crate::domain::price::PriceBook;
+use crate::domain::recorder_health::{LostCalls, RecorderHealth};
 use crate::domain::usage::{UsageEvent, UserId};
 use crate::ledger::tests::{
-    DAY_MS, HOUR_MS, NOON_MS, alice, berlin, event, on_both, open_at, postgres_url, sqlite_url,
+    DAY_MS, HOUR_MS, NOON_MS, alice, berlin, channel, event, on_both, open_at, postgres_url, sqlite_url,
 };
 use crate::ledger::{AlertFilter, Ledger};
 use std::sync::Arc;
@@ -234,6 +235,23 @@ async fn wait_for_alerts(ledger: &Ledger, count: usize) -> Vec<Alert> {
     }
     panic!("{} of {count} alerts", kept(ledger).await.len());
 }
+
+on_both!(lost_calls_are_told_as_soon_as_the_server_runs, |ledger| {
+    ledger.save_channel(&channel(UserId::owner(), "c1"), &Actor::command_line(), NOON_MS).await.unwrap();
+    let lost = LostCalls { overloaded: 2, ..LostCalls::default() };
+    let health = move || RecorderHealth { lost, ..RecorderHealth::default() };
+    let telling = tokio::spawn(keep_telling_losses(ledger.clone(), health, || NOON_MS));
+    for _ in 0..200 {
+        if ledger.next_delivery_at_ms().await.unwrap().is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    telling.abort();
+    let told = ledger.deliveries(&UserId::owner(), "c1", 10).await.unwrap();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].notification.title, "2 calls could not be recorded");
+});
 
 on_both!(a_running_watch_follows_the_numbers_and_stops, |ledger| {
     let clock = Arc::new(AtomicI64::new(NOON_MS));

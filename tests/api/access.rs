@@ -3,7 +3,7 @@
 
 use super::oidc::test_oidc;
 use super::people::{Person, TestPeople};
-use super::server::{HOST, TestServer};
+use super::server::{HOST, TestServer, front};
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use std::collections::BTreeSet;
@@ -12,9 +12,7 @@ use tollbridge::app::state::calculator_address::CalculatorAddress;
 use tollbridge::domain::api_key::KeyScope;
 use tollbridge::domain::query::UsageQuery;
 use tollbridge::http::auth::Access;
-use tollbridge::http::guard::AllowedHosts;
-use tollbridge::http::router::{API, OPEN, router};
-use tower::ServiceExt;
+use tollbridge::http::router::{API, OPEN};
 
 /// Once the owner has a password. Those on the left come with a session's cookie, or with nothing; those on the right with
 /// a key of the member's that has this one scope. `-` is not called: it would read the logs of the machine that tests.
@@ -228,8 +226,7 @@ impl TestPeople {
         // Nobody is at the provider's address.
         let access = Access::default().with_oidc(Some(test_oidc("http://127.0.0.1:9", &[])));
         let state = tollbridge::http::state::AppState { access, ..self.server.state.clone() };
-        let router = router(state, AllowedHosts::of_loopback(3000));
-        router.oneshot(request.body(Body::from(body)).unwrap()).await.unwrap().status()
+        front(&state).answer(request.body(Body::from(body)).unwrap()).await.unwrap().status()
     }
 }
 

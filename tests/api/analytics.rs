@@ -18,7 +18,7 @@ async fn with_two_models() -> TestServer {
 }
 
 #[tokio::test]
-async fn the_report_has_the_briefs_names_and_exact_figures() {
+async fn the_report_has_thebridges_names_and_exact_figures() {
     let server = with_two_models().await;
     let answer = server.get(&format!("{TOKENS}?range=week")).await;
     assert_eq!(answer.status, StatusCode::OK);

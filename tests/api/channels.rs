@@ -52,11 +52,8 @@ async fn receiver(answer: &'static str) -> String {
 /// A server that may reach receivers on this machine.
 async fn server_beside_receivers() -> TestServer {
     let mut server = TestServer::start().await;
-    server.state.notifier = Notifier::new(Outbound::new(true, Vec::new()).unwrap(), "http://127.0.0.1:3000");
-    server.router = tollbridge::http::router::router(
-        server.state.clone(),
-        tollbridge::http::guard::AllowedHosts::of_loopback(3000),
-    );
+    let notifier = Notifier::new(Outbound::new(true, Vec::new()).unwrap(), "http://127.0.0.1:3000");
+    server.change_state(|state| state.notifier = notifier);
     server
 }
 

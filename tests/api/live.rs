@@ -11,12 +11,11 @@ use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
-use tower::ServiceExt;
 
 const CALL: &str = r#"{"model":"claude-sonnet-4-20250514","usage":{"input_tokens":1,"output_tokens":1}}"#;
 
 async fn listen(server: &TestServer) -> BodyDataStream {
-    let response = server.router.clone().oneshot(request(Method::GET, "/api/live", &[], Body::empty())).await.unwrap();
+    let response = server.begin(request(Method::GET, "/api/live", &[], Body::empty())).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     assert_eq!(response.headers()["cache-control"], "no-cache");

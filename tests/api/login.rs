@@ -161,7 +161,7 @@ async fn logging_out_a_new_password_and_time_end_a_session() {
     // What a page hears by itself is no use of it.
     let by_page = [("cookie", cookie.as_str()), ("sec-fetch-site", "same-origin")];
     let live = server.begin(request(Method::GET, "/api/live", &by_page, Body::empty())).await;
-    assert_eq!(live, StatusCode::OK);
+    assert_eq!(live.status(), StatusCode::OK);
     for name in ["get_recorder", "get_recorder_news", "get_arrivals"] {
         let headers = [("content-type", "application/json"), by_page[0], by_page[1]];
         let answer = server.post_with(&server.action_of_name(name), &headers, "{}").await;

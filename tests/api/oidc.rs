@@ -246,7 +246,7 @@ async fn two_servers_share_the_logins_that_are_under_way_and_a_backup_keeps_the_
     let answer = setup.provider.authorize(&login.address);
     // Another process on the same database, with a memory of its own.
     let url = setup.server.state.config.database_url();
-    let other = Ledger::open(url.reveal(), &setup.server.state.config.zone().unwrap()).await.unwrap();
+    let other = Ledger::open(url.reveal(), &setup.server.state.config.zone).await.unwrap();
     let sid = login.cookie.strip_prefix("oidc=").unwrap();
     let token = tollbridge::ledger::token::Token::parse(sid).unwrap();
     assert!(other.take_login(&token, NOW_MS).await.unwrap().is_some());

@@ -209,7 +209,7 @@ async fn the_calculator_answers_from_its_address() {
     let server = TestServer::start().await;
     let page =
         server.get("/calculator?input=1000&output=500&model=claude-sonnet-4-20250514&model=no-such").await.text();
-    assert!(page.contains("$0.0105"), "the brief's example");
+    assert!(page.contains("$0.0105"), "TheBridge's example");
     assert!(page.contains("no price known"));
     let wrong = server.get("/calculator?input=1e3&model=gpt-5").await;
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);

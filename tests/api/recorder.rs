@@ -9,7 +9,7 @@ use tollbridge::domain::usage::{CallContext, CallOutcome, ServiceTerms, Source, 
 
 /// Its count does not fit the ledger's integers.
 pub async fn end_call_that_the_ledger_refuses(server: &TestServer) {
-    server.state.recorder.end("huge", record("huge", u64::MAX));
+    server.state.recorder.end("huge", &[record("huge", u64::MAX)]);
     server.state.recorder.drained().await;
 }
 
@@ -49,7 +49,7 @@ async fn without_its_ledger_readyz_still_says_how_the_recorder_is_doing() {
     let ready = server.get("/readyz").await.json();
     assert_eq!((&ready["status"], &ready["recorder"]["lost"]["rejected"]), (&json!("ready"), &json!(1)));
     server.state.ledger.close().await;
-    server.state.recorder.end("waits", record("waits", 1));
+    server.state.recorder.end("waits", &[record("waits", 1)]);
     let answer = server.get("/readyz").await;
     assert_eq!((answer.status, answer.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "5"));
     let down = answer.json();
@@ -60,6 +60,7 @@ async fn without_its_ledger_readyz_still_says_how_the_recorder_is_doing() {
     assert_eq!(down["requestId"], answer.header("x-request-id"));
     assert_eq!((&down["recorder"]["spoolDepth"], &down["recorder"]["lost"]["rejected"]), (&json!(1), &json!(1)));
     assert_eq!((&down["recorder"]["spoolFault"], &down["recorder"]["lastErrorAtMs"]), (&Value::Null, &json!(NOW_MS)));
+    assert!(down["recorder"].get("lastError").is_none(), "it asks nobody who they are: {}", down["recorder"]);
     let names: Vec<&String> = down.as_object().unwrap().keys().collect();
     assert_eq!(names, ["error", "recorder", "requestId", "sizes", "status"], "nothing of the cause");
 }

@@ -1,24 +1,23 @@
 //! A server for one test: a fresh ledger, a clock that stands, requests without a network.
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::response::Response;
 use serde_json::Value;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
-use tollbridge::capture::gateway::{Gateway, GatewayLimits, GatewayOptions};
+use tollbridge::capture::gateway::Gateway;
 use tollbridge::capture::import::job::ImportJobs;
 use tollbridge::config::Config;
 use tollbridge::domain::price::PriceBook;
 use tollbridge::http::auth::Access;
 use tollbridge::http::connections::ConnectionLimits;
+use tollbridge::http::front::Front;
 use tollbridge::http::guard::AllowedHosts;
 use tollbridge::http::live::Listeners;
-use tollbridge::http::router::router;
 use tollbridge::http::state::{AppState, Clock, open_notifier, open_recorder};
 use tollbridge::ledger::Ledger;
-use tower::ServiceExt;
 
 /// Tuesday, 2026-11-24T09:30:00Z.
 pub const NOW_MS: i64 = 1_795_512_600_000;
@@ -26,7 +25,7 @@ pub const HOST: &str = "127.0.0.1:3000";
 
 pub struct TestServer {
     pub state: AppState,
-    pub router: Router,
+    front: Front,
     _folder: TempDir,
 }
 
@@ -74,29 +73,22 @@ impl TestServer {
     pub async fn start_with(access: Access) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let text = include_str!("../../Leptos.toml").replace("time_zone = \"\"", "time_zone = \"UTC\"");
-        let mut config = Config::from_text(&text, None, []).unwrap();
-        config.settings.server.data_dir = folder.path().to_owned();
         // Nobody is there.
-        config.settings.gateway.upstream_url = "http://127.0.0.1:9".into();
+        let upstream = ("TOLLBRIDGE_GATEWAY__UPSTREAM_URL".to_owned(), "http://127.0.0.1:9".to_owned());
+        let mut config = Config::from_text(&text, None, [upstream]).unwrap();
+        config.settings.server.data_dir = folder.path().to_owned();
         let site_root = folder.path().join("site");
         std::fs::create_dir_all(site_root.join("pkg")).unwrap();
         std::fs::create_dir_all(site_root.join("vendor")).unwrap();
         std::fs::write(site_root.join("pkg/tollbridge.js"), "export {}").unwrap();
         std::fs::write(site_root.join("vendor/charts-1.2.3.js"), "export {}").unwrap();
         config.leptos.site_root = site_root.to_str().unwrap().into();
-        let ledger = Ledger::open(config.database_url().reveal(), &config.zone().unwrap()).await.unwrap();
+        let ledger = Ledger::open(config.database_url().reveal(), &config.zone).await.unwrap();
         let (prices, clock) = (PriceBook::builtin(), Clock::fixed_at(NOW_MS));
         let recorder = open_recorder(&config, &ledger, &prices, &clock).await.unwrap();
-        let options = GatewayOptions {
-            upstream: config.upstream().unwrap(),
-            provider_key: None,
-            public_host: None,
-            limits: GatewayLimits::default(),
-            breaker: None,
-        };
         let state = AppState {
             notifier: open_notifier(&config).unwrap(),
-            gateway: Gateway::new(options, ledger.clone(), recorder.clone()).unwrap(),
+            gateway: Gateway::new(config.gateway_options(), ledger.clone(), recorder.clone()).unwrap(),
             ledger,
             recorder,
             access,
@@ -108,8 +100,13 @@ impl TestServer {
             imports: ImportJobs::default(),
             config: Arc::new(config),
         };
-        let hosts = AllowedHosts::of_loopback(3000).and(state.access.public_url());
-        Self { router: router(state.clone(), hosts), state, _folder: folder }
+        Self { front: front(&state), state, _folder: folder }
+    }
+
+    /// Of another state than the server started with.
+    pub fn change_state(&mut self, change: impl FnOnce(&mut AppState)) {
+        change(&mut self.state);
+        self.front = front(&self.state);
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -128,9 +125,9 @@ impl TestServer {
         self.send(request(Method::POST, path, headers, body.into())).await
     }
 
-    /// The status of an answer that may never end.
-    pub async fn begin(&self, request: Request<Body>) -> StatusCode {
-        self.router.clone().oneshot(request).await.unwrap().status()
+    /// An answer that may never end.
+    pub async fn begin(&self, request: Request<Body>) -> Response {
+        self.front.answer(request).await.unwrap()
     }
 
     /// Where a form or a call of the server function of this name goes.
@@ -142,11 +139,15 @@ impl TestServer {
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
+        let (parts, body) = self.begin(request).await.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
         Answer { status: parts.status, headers: parts.headers, body }
     }
+}
+
+/// The server of this state.
+pub fn front(state: &AppState) -> Front {
+    Front::new(state.clone(), AllowedHosts::of_loopback(3000).and(state.access.public_url()))
 }
 
 impl Answer {

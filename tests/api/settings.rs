@@ -297,9 +297,7 @@ async fn the_settings_say_what_retention_removes() {
     let mut server = TestServer::start().await;
     let mut config = tollbridge::config::Config::clone(&server.state.config);
     config.settings.retention.events_days = 35;
-    server.state.config = std::sync::Arc::new(config);
-    let hosts = tollbridge::http::guard::AllowedHosts::of_loopback(3000);
-    server.router = tollbridge::http::router::router(server.state.clone(), hosts);
+    server.change_state(|state| state.config = std::sync::Arc::new(config));
     let call = |days: i64| {
         serde_json::json!({"model": "claude-sonnet-4-20250514", "usage": {"input_tokens": 1, "output_tokens": 1},
             "occurredAt": NOW_MS - days * 86_400_000})

@@ -36,7 +36,7 @@ async fn a_call_is_recorded_with_its_exact_cost() {
 }
 
 #[tokio::test]
-async fn thinking_that_is_reported_beside_is_priced_at_the_briefs_rate() {
+async fn thinking_that_is_reported_beside_is_priced_at_thebridges_rate() {
     let server = TestServer::start().await;
     let answer = server.post(USAGE, &with(sonnet_call(), "thinkingTokens", json!(1000))).await;
     assert_eq!(answer.json()["costNanoUsd"], 10_500_000 + 3_000_000);

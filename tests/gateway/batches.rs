@@ -82,6 +82,47 @@ async fn results_are_recorded_once_however_often_they_are_fetched() {
     assert!(!format!("{events:?}").contains("secret"));
 }
 
+/// As with a call: the model that answered is billed, and what broke off before it beside it.
+#[tokio::test]
+async fn a_result_after_a_fallback_is_of_the_model_that_answered() {
+    let line = |custom_id: &str, stop_reason: &str, usage: &str| {
+        format!(
+            r#"{{"custom_id":"{custom_id}","result":{{"type":"succeeded","message":{{"type":"message","model":"claude-sonnet-4-20250514","content":[],"stop_reason":"{stop_reason}","usage":{usage}}}}}}}"#
+        )
+    };
+    let fell_back = r#"{"input_tokens":1000,"output_tokens":100,"iterations":[
+        {"type":"message","model":"claude-sonnet-4-20250514","input_tokens":1000,"output_tokens":10},
+        {"type":"fallback_message","model":"claude-haiku-4-5","input_tokens":1000,"output_tokens":100}]}"#;
+    let results = [
+        line("fell-back", "end_turn", &fell_back.replace('\n', "")),
+        // Its parts contradict each other, but nothing of it is billed.
+        line(
+            "refused",
+            "refusal",
+            r#"{"input_tokens":9,"output_tokens":0,"output_tokens_details":{"thinking_tokens":1}}"#,
+        ),
+    ]
+    .join("\n");
+    let provider = FakeProvider::behaving(move |_| {
+        vec![Step::Send(answer(200, &[("content-type", "application/x-jsonl")], &results))]
+    })
+    .await;
+    let server = GatewayServer::before(&provider).await;
+    server.get("/v1/messages/batches/msgbatch_1/results", &[]).await;
+    let events = server.events(3).await;
+    let of =
+        |key: &str| events.iter().find(|event| event.record.dedup_key == format!("batch:msgbatch_1:{key}")).unwrap();
+    // 1,000 × $1 and 100 × $5 per million, halved.
+    assert_eq!(
+        (of("fell-back").record.model.as_str(), of("fell-back").cost),
+        ("claude-haiku-4-5", Some(NanoUsd(750_000)))
+    );
+    let attempt = of("fell-back:fallback:0");
+    // 1,000 × $3 and 10 × $15 per million, halved.
+    assert_eq!((attempt.record.model.as_str(), attempt.cost), ("claude-sonnet-4-20250514", Some(NanoUsd(1_575_000))));
+    assert_eq!((of("refused").pricing_state, of("refused").cost), (PricingState::Exact, Some(NanoUsd::ZERO)));
+}
+
 /// They wait where calls wait, and are counted like them.
 #[tokio::test]
 async fn results_wait_in_the_spool_while_the_ledger_is_gone() {

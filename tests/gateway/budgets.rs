@@ -6,8 +6,8 @@ use super::gateway_server::{Answer, GatewayServer, Setup, read_answer, read_unti
 use sqlx::Connection;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tollbridge::domain::audit::Actor;
 use tollbridge::domain::budget::{AtLimit, Budget, BudgetPeriod, BudgetScope, NamedBudget};
 use tollbridge::domain::money::NanoUsd;
@@ -340,6 +340,42 @@ async fn a_restart_knows_what_was_spent() {
     let server = start().await;
     assert_eq!(ask(&server).await.status, 429);
     server.event().await;
+}
+
+/// The rest of its request comes when it is over, and must not have it begin again.
+#[tokio::test]
+async fn a_call_that_is_answered_before_its_request_has_come_is_recorded_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let provider = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_buf(&mut Vec::with_capacity(64 * 1024)).await.unwrap();
+        stream.write_all(&json_answer(413, &[("request-id", "req_1")], "{}")).await.unwrap();
+        stream.read_to_end(&mut Vec::new()).await.unwrap()
+    });
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let start = || GatewayServer::at(folder.clone(), &url, Setup::default(), Clock::fixed_at(NOON_MS));
+    let server = start().await;
+    let budget = daily(NanoUsd(1_000_000_000_000));
+    server.ledger.save_named_budget(&budget, &PriceBook::builtin(), &Actor::command_line(), NOON_MS).await.unwrap();
+
+    let sent = String::from_utf8(request("POST", "/v1/messages", server.address, &[], &large_request())).unwrap();
+    let sent = sent.replace("connection: close\r\n", "");
+    let (most, rest) = sent.as_bytes().split_at(sent.len() - 1_000);
+    let mut client = TcpStream::connect(server.address).await.unwrap();
+    client.write_all(most).await.unwrap();
+    assert!(read_until(&mut client, "\r\n\r\n{}").await.starts_with(b"HTTP/1.1 413"));
+    server.event().await;
+    client.write_all(rest).await.unwrap();
+    // Once the provider has all of it, what is decided before its end was decided.
+    client.shutdown().await.unwrap();
+    server.stop().await;
+    assert!(provider.await.unwrap() > 500_000, "the request went on");
+
+    let server = start().await;
+    server.recorder.drained().await;
+    assert_eq!(server.event().await.record.outcome.status_code, Some(413));
+    assert_eq!(server.recorder.health().lost.total(), 0);
 }
 
 /// The body in three chunks, the model in the last.

@@ -45,6 +45,36 @@ async fn upstream_reset_after_each_event_index() {
     }
 }
 
+/// hyper drops with a connection what it has not written yet.
+#[tokio::test]
+async fn what_came_right_before_the_upstream_broke_off_reaches_the_client() {
+    for index in 0..EVENTS.len() {
+        let provider = FakeProvider::start().await;
+        let server = GatewayServer::before(&provider).await;
+        let pieces = events_up_to(index).into_iter().flat_map(|step| match step {
+            Step::Send(bytes) => bytes,
+            _ => Vec::new(),
+        });
+        provider.play(vec![Step::Send(pieces.collect()), Step::Close]);
+        let answered = server.post("/v1/messages", &[], STREAM_REQUEST).await;
+        assert_eq!(answered.text(), EVENTS[..=index].concat());
+        assert!(!answered.is_complete, "the stream ends as it did upstream");
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_takes_a_connection_and_never_shakes_hands_is_given_up() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let setup = impatient(|limits| limits.connect = Duration::from_millis(300));
+    let server = GatewayServer::with(&format!("https://{}", silent.local_addr().unwrap()), setup).await;
+    let asked_at = Instant::now();
+    let answered = server.post("/v1/messages", &[], REQUEST).await;
+    assert_eq!(answered.status, 502);
+    assert!(asked_at.elapsed() < Duration::from_secs(10), "{:?}", asked_at.elapsed());
+    let record = server.event().await.record;
+    assert_eq!(record.outcome.error_message.as_deref(), Some("upstream_unreachable"));
+}
+
 #[tokio::test]
 async fn upstream_ends_a_stream_before_its_end() {
     let provider = FakeProvider::start().await;

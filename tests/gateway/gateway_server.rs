@@ -71,13 +71,13 @@ impl GatewayServer {
     pub async fn at(folder: Arc<TempDir>, upstream: &str, setup: Setup, clock: Clock) -> Self {
         let text = include_str!("../../Leptos.toml").replace("time_zone = \"\"", "time_zone = \"UTC\"");
         let database = setup.database_url.map(|url| ("DATABASE_URL".to_owned(), url));
-        let mut config = Config::from_text(&text, None, database).unwrap();
+        let breaker = setup
+            .breaker_usd_per_minute
+            .map(|limit| ("TOLLBRIDGE_GATEWAY__BREAKER_USD_PER_MINUTE".to_owned(), limit.to_owned()));
+        let mut config = Config::from_text(&text, None, database.into_iter().chain(breaker)).unwrap();
         config.settings.server.data_dir = folder.path().to_owned();
         config.settings.server.stop_grace_s = setup.stop_grace_s.unwrap_or(config.settings.server.stop_grace_s);
-        if let Some(limit) = setup.breaker_usd_per_minute {
-            config.settings.gateway.breaker_usd_per_minute = limit.into();
-        }
-        let ledger = Ledger::open(config.database_url().reveal(), &config.zone().unwrap()).await.unwrap();
+        let ledger = Ledger::open(config.database_url().reveal(), &config.zone).await.unwrap();
         let prices = PriceBook::builtin();
         let recorder_clock = clock.clone();
         let options = RecorderOptions {
@@ -90,9 +90,8 @@ impl GatewayServer {
         let options = GatewayOptions {
             upstream: UpstreamUrl::parse(upstream).unwrap(),
             provider_key: setup.provider_key.and_then(ProviderKey::new),
-            public_host: None,
             limits: setup.limits,
-            breaker: config.breaker().unwrap(),
+            ..config.gateway_options()
         };
         let state = AppState {
             notifier: open_notifier(&config).unwrap(),

@@ -7,6 +7,7 @@ use super::gateway_server::{Answer, GatewayServer, Setup};
 use super::health::figures;
 use sqlx::Connection;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tollbridge::domain::recorder_health::RecorderHealth;
@@ -86,6 +87,26 @@ async fn a_ledger_whose_file_is_taken_away_gets_every_call_when_it_is_back() {
         assert_eq!(server.get("/readyz", &[]).await.status, 200);
     }
     server.events(3).await;
+}
+
+#[tokio::test]
+async fn calls_after_the_ledger_was_deleted_are_in_the_next_one() {
+    let provider = FakeProvider::start().await;
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let url = provider.url();
+    let start = || GatewayServer::at(folder.clone(), &url, Setup::default(), Clock::System);
+    let server = start().await;
+    server.post("/v1/messages", &[], REQUEST).await;
+    server.event().await;
+    let path = server.database_url.strip_prefix("sqlite:").unwrap();
+    for suffix in ["", "-wal", "-shm"] {
+        std::fs::remove_file(format!("{path}{suffix}")).unwrap();
+    }
+    for _ in 0..2 {
+        assert_eq!(server.post("/v1/messages", &[], REQUEST).await.status, 200);
+    }
+    server.stop().await;
+    start().await.events(2).await;
 }
 
 const CALLS: u64 = 20;

@@ -65,7 +65,7 @@ async fn stream_calls(recorder: Recorder, log: Arc<File>, next: Arc<AtomicU64>, 
         tokio::time::sleep(Duration::from_millis(1 + index % 20)).await;
         // Said before, because nobody is told whether the end was written.
         say(&log, &format!("ended {id} {input} {output}"));
-        recorder.end(&id, record_of(&id, Source::Gateway, input, output));
+        recorder.end(&id, &[record_of(&id, Source::Gateway, input, output)]);
     }
 }
 

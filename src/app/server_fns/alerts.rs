@@ -95,17 +95,13 @@ pub async fn get_alerts(show: AlertShow, after: Option<String>) -> Result<AlertL
 /// [`AppError::NotFound`] if there is no such pause, or it is somebody else's and who asks does not manage the server.
 #[server(prefix = "/_fn")]
 pub async fn resume_session(id: String, show: String) -> Result<(), AppError> {
-    use super::error::{answer_with_status, refuse};
-    use super::form::go_on_to;
+    use super::error::refuse;
+    use super::form::go_on_if;
     let state = expect_context::<crate::http::state::AppState>();
     let (scope, actor) = (super::principal::principal()?.pause_scope(), super::principal::actor()?);
     let resumed = state.ledger.resume_session(&scope, &id, &actor, state.clock.now_ms()).await.map_err(refuse)?;
     let is_there = resumed.is_some();
-    if !is_there {
-        answer_with_status(404);
-    }
-    go_on_to(&AlertShow::parse(&show).href());
-    if is_there { Ok(()) } else { Err(AppError::NotFound) }
+    go_on_if(is_there, &AlertShow::parse(&show).href())
 }
 
 /// Notes that the user has seen an alert. A plain form is sent back to the page, which shows `show`.
@@ -114,17 +110,13 @@ pub async fn resume_session(id: String, show: String) -> Result<(), AppError> {
 /// [`AppError::NotFound`] if the user has no such alert.
 #[server(prefix = "/_fn")]
 pub async fn acknowledge_alert(id: String, show: String) -> Result<(), AppError> {
-    use super::error::{answer_with_status, refuse};
-    use super::form::go_on_to;
+    use super::error::refuse;
+    use super::form::go_on_if;
     let state = expect_context::<crate::http::state::AppState>();
     let user = super::principal::principal()?.user_id();
     let now_ms = state.clock.now_ms();
     let is_there = state.ledger.acknowledge_alert(&user, &id, &user, now_ms).await.map_err(refuse)?;
-    if !is_there {
-        answer_with_status(404);
-    }
-    go_on_to(&AlertShow::parse(&show).href());
-    if is_there { Ok(()) } else { Err(AppError::NotFound) }
+    go_on_if(is_there, &AlertShow::parse(&show).href())
 }
 
 /// Notes that an anomaly was none. A plain form is sent back to the page, which shows `show`.
@@ -133,17 +125,13 @@ pub async fn acknowledge_alert(id: String, show: String) -> Result<(), AppError>
 /// [`AppError::NotFound`] if the user has no such anomaly.
 #[server(prefix = "/_fn")]
 pub async fn mark_alert_normal(id: String, show: String) -> Result<(), AppError> {
-    use super::error::{answer_with_status, refuse};
-    use super::form::go_on_to;
+    use super::error::refuse;
+    use super::form::go_on_if;
     let state = expect_context::<crate::http::state::AppState>();
     let user = super::principal::principal()?.user_id();
     let now_ms = state.clock.now_ms();
     let is_there = state.ledger.mark_alert_normal(&user, &id, &user, now_ms).await.map_err(refuse)?;
-    if !is_there {
-        answer_with_status(404);
-    }
-    go_on_to(&AlertShow::parse(&show).href());
-    if is_there { Ok(()) } else { Err(AppError::NotFound) }
+    go_on_if(is_there, &AlertShow::parse(&show).href())
 }
 
 #[cfg(feature = "ssr")]

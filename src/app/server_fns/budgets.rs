@@ -77,7 +77,7 @@ pub async fn get_named_budget_draft(
     id: String,
     entered: Option<NamedBudgetForm>,
 ) -> Result<NamedBudgetDraft, AppError> {
-    use super::error::{answer_with_status, refuse};
+    use super::error::{refuse, refused};
     use crate::domain::budget::DEFAULT_BUDGET;
     use crate::domain::usage::Scope;
     let state = expect_context::<crate::http::state::AppState>();
@@ -95,8 +95,7 @@ pub async fn get_named_budget_draft(
         None => {
             let stored = state.ledger.budget_by_id(&user, &id).await.map_err(refuse)?;
             let Some(budget) = stored.filter(|budget| budget.id != DEFAULT_BUDGET) else {
-                answer_with_status(404);
-                return Err(AppError::NotFound);
+                return Err(refused(AppError::NotFound));
             };
             (NamedBudgetForm::of(&budget, now_ms), None)
         }
@@ -133,7 +132,7 @@ pub async fn save_named_budget(
     raised_until: String,
 ) -> Result<(), AppError> {
     use super::error::{answer_with_status, refuse};
-    use super::form::go_on_to;
+    use super::form::{go_on_if, go_on_to};
     use crate::app::state::named_budget_form::CHANGED_HREF;
     use crate::domain::budget::{DEFAULT_BUDGET, NamedBudget};
     let state = expect_context::<crate::http::state::AppState>();
@@ -156,9 +155,7 @@ pub async fn save_named_budget(
     let is_there = form.id.is_empty()
         || form.id != DEFAULT_BUDGET && state.ledger.budget_by_id(&user, &form.id).await.map_err(refuse)?.is_some();
     if !is_there {
-        answer_with_status(404);
-        go_on_to("/budgets");
-        return Err(AppError::NotFound);
+        return go_on_if(false, "/budgets");
     }
     let budget = match parse_reachable(&state, &form, &user, now_ms).await? {
         Ok(budget) => budget,
@@ -182,8 +179,8 @@ pub async fn save_named_budget(
 /// [`AppError::NotFound`] if there is no such budget, or it is the one that everybody has.
 #[server(prefix = "/_fn")]
 pub async fn delete_budget(id: String) -> Result<(), AppError> {
-    use super::error::{answer_with_status, refuse};
-    use super::form::go_on_to;
+    use super::error::refuse;
+    use super::form::go_on_if;
     use crate::app::state::named_budget_form::CHANGED_HREF;
     use crate::domain::budget::DEFAULT_BUDGET;
     let state = expect_context::<crate::http::state::AppState>();
@@ -191,11 +188,7 @@ pub async fn delete_budget(id: String) -> Result<(), AppError> {
     let (actor, now_ms) = (super::principal::actor()?, state.clock.now_ms());
     let is_deleted =
         id != DEFAULT_BUDGET && state.ledger.delete_budget(&user, &id, &actor, now_ms).await.map_err(refuse)?;
-    if !is_deleted {
-        answer_with_status(404);
-    }
-    go_on_to(if is_deleted { CHANGED_HREF } else { "/budgets" });
-    if is_deleted { Ok(()) } else { Err(AppError::NotFound) }
+    go_on_if(is_deleted, if is_deleted { CHANGED_HREF } else { "/budgets" })
 }
 
 /// The form's budget, or what is wrong with it, what only the ledger knows included.

@@ -270,7 +270,7 @@ mod tests {
         let tokens = TokenCounts { input: 1_000, output: 500, ..TokenCounts::default() };
         let models = ["claude-sonnet-4-20250514", "no-such-model"].map(String::from);
         let quotes = quote::models(&PriceBook::builtin(), &models, &tokens, 1, NOW_MS);
-        assert_eq!(quotes[0].cost, Some(NanoUsd(10_500_000)), "the brief's $0.0105");
+        assert_eq!(quotes[0].cost, Some(NanoUsd(10_500_000)), "TheBridge's $0.0105");
         assert_eq!(quotes[0].batch_cost, Some(NanoUsd(5_250_000)));
         assert!(!quotes[0].is_estimated);
         assert_eq!((quotes[1].cost, quotes[1].batch_cost, quotes[1].card.is_none()), (None, None, true));

@@ -185,13 +185,12 @@ pub async fn save_channel(
 /// [`AppError::NotFound`] if there is no such channel.
 #[server(prefix = "/_fn")]
 pub async fn test_channel(id: String) -> Result<(), AppError> {
-    use super::error::{answer_with_status, refuse};
+    use super::error::{refuse, refused};
     use super::form::go_on_to;
     let state = expect_context::<crate::http::state::AppState>();
     let user = super::principal::principal()?.user_id();
     let Some(channel) = state.ledger.channel(&user, &id).await.map_err(refuse)? else {
-        answer_with_status(404);
-        return Err(AppError::NotFound);
+        return Err(refused(AppError::NotFound));
     };
     state.notifier.send_test(&state.ledger, &channel, state.clock.now_ms()).await.map_err(refuse)?;
     go_on_to("/alerts/channels");
@@ -204,14 +203,13 @@ pub async fn test_channel(id: String) -> Result<(), AppError> {
 /// [`AppError::NotFound`] if there is no such channel.
 #[server(prefix = "/_fn")]
 pub async fn switch_channel(id: String, is_enabled: bool) -> Result<(), AppError> {
-    use super::error::{answer_with_status, refuse};
+    use super::error::{refuse, refused};
     use super::form::go_on_to;
     use crate::domain::channel::input::ChannelInput;
     let state = expect_context::<crate::http::state::AppState>();
     let user = super::principal::principal()?.user_id();
     let Some(channel) = state.ledger.channel(&user, &id).await.map_err(refuse)? else {
-        answer_with_status(404);
-        return Err(AppError::NotFound);
+        return Err(refused(AppError::NotFound));
     };
     let switched = ChannelInput { is_enabled: Some(is_enabled), ..ChannelInput::default() };
     let channel = switched.change(&channel, state.clock.now_ms()).map_err(|error| refuse(error.into()))?;
@@ -227,17 +225,13 @@ pub async fn switch_channel(id: String, is_enabled: bool) -> Result<(), AppError
 /// [`AppError::NotFound`] if there is no such channel.
 #[server(prefix = "/_fn")]
 pub async fn delete_channel(id: String) -> Result<(), AppError> {
-    use super::error::{answer_with_status, refuse};
-    use super::form::go_on_to;
+    use super::error::refuse;
+    use super::form::go_on_if;
     let state = expect_context::<crate::http::state::AppState>();
     let user = super::principal::principal()?.user_id();
     let (actor, now_ms) = (super::principal::actor()?, state.clock.now_ms());
     let is_deleted = state.ledger.delete_channel(&user, &id, &actor, now_ms).await.map_err(refuse)?;
-    if !is_deleted {
-        answer_with_status(404);
-    }
-    go_on_to("/alerts/channels");
-    if is_deleted { Ok(()) } else { Err(AppError::NotFound) }
+    go_on_if(is_deleted, "/alerts/channels")
 }
 
 /// Makes another signing secret of a webhook and gives it, this once. The one before signs too, until the next change.
@@ -246,15 +240,14 @@ pub async fn delete_channel(id: String) -> Result<(), AppError> {
 /// [`AppError::NotFound`] if there is no such webhook.
 #[server(prefix = "/_fn", input = Json, output = Json)]
 pub async fn rotate_signing_secret(id: String) -> Result<String, AppError> {
-    use super::error::{answer_with_status, refuse};
+    use super::error::{refuse, refused};
     use crate::watch::notify::webhook::new_signing_secret;
     let state = expect_context::<crate::http::state::AppState>();
     let user = super::principal::principal()?.user_id();
     let channel = state.ledger.channel(&user, &id).await.map_err(refuse)?;
     let secret = new_signing_secret();
     let Some(channel) = channel.and_then(|channel| channel.with_signing_secret(secret.clone())) else {
-        answer_with_status(404);
-        return Err(AppError::NotFound);
+        return Err(refused(AppError::NotFound));
     };
     let actor = super::principal::actor()?;
     state.ledger.save_channel(&channel, &actor, state.clock.now_ms()).await.map_err(refuse)?;
@@ -267,16 +260,12 @@ pub async fn rotate_signing_secret(id: String) -> Result<String, AppError> {
 /// [`AppError::NotFound`] if it was not given up, or its channel is switched off.
 #[server(prefix = "/_fn")]
 pub async fn send_delivery_again(id: String) -> Result<(), AppError> {
-    use super::error::{answer_with_status, refuse};
-    use super::form::go_on_to;
+    use super::error::refuse;
+    use super::form::go_on_if;
     let state = expect_context::<crate::http::state::AppState>();
     let user = super::principal::principal()?.user_id();
     let is_begun = state.ledger.send_again(&user, &id, state.clock.now_ms()).await.map_err(refuse)?;
-    if !is_begun {
-        answer_with_status(404);
-    }
-    go_on_to("/alerts/channels");
-    if is_begun { Ok(()) } else { Err(AppError::NotFound) }
+    go_on_if(is_begun, "/alerts/channels")
 }
 
 /// What is wrong in a form whose secrets are taken to be right.

@@ -73,6 +73,13 @@ pub fn answer_with_status(status: u16) {
     let _ = status;
 }
 
+/// The error, after it has given the response its status.
+#[cfg(feature = "ssr")]
+pub fn refused(error: AppError) -> AppError {
+    answer_with_status(error.status());
+    error
+}
+
 /// The one place where a ledger's error becomes a reader's: sets the status, and logs what the reader is not told.
 #[cfg(feature = "ssr")]
 pub fn refuse(error: crate::ledger::LedgerError) -> AppError {
@@ -89,6 +96,5 @@ pub fn refuse(error: crate::ledger::LedgerError) -> AppError {
             AppError::Internal { request_id }
         }
     };
-    answer_with_status(told.status());
-    told
+    refused(told)
 }

@@ -1,5 +1,8 @@
 //! What a form sent without scripts needs: its answer is a page, not data.
 
+#[cfg(feature = "ssr")]
+use super::error::{AppError, refused};
+
 /// Sends a browser that has sent a plain form on to `path`, where a page shows how it went. A form that was sent by the
 /// page's own code is answered with data instead, and stays where it is. Call it last: it settles the status.
 #[cfg(feature = "ssr")]
@@ -13,4 +16,15 @@ pub fn go_on_to(path: &str) {
     if is_plain_form && axum::http::HeaderValue::from_str(path).is_ok() {
         leptos_axum::redirect(path);
     }
+}
+
+/// As [`go_on_to`], after something was done to what may not have been there.
+///
+/// # Errors
+/// [`AppError::NotFound`], with its status, if it was not.
+#[cfg(feature = "ssr")]
+pub fn go_on_if(was_there: bool, path: &str) -> Result<(), AppError> {
+    let done = if was_there { Ok(()) } else { Err(refused(AppError::NotFound)) };
+    go_on_to(path);
+    done
 }

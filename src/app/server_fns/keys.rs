@@ -96,15 +96,11 @@ pub async fn create_key(
 /// [`AppError::NotFound`] if no key that works has this id.
 #[server(prefix = "/_fn")]
 pub async fn revoke_key(id: String) -> Result<(), AppError> {
-    use super::error::{answer_with_status, refuse};
-    use super::form::go_on_to;
+    use super::error::refuse;
+    use super::form::go_on_if;
     let user = super::principal::principal()?.user_id();
     let state = expect_context::<crate::http::state::AppState>();
     let (actor, now_ms) = (super::principal::actor()?, state.clock.now_ms());
     let is_revoked = state.ledger.revoke_key(&user, &id, &actor, now_ms).await.map_err(refuse)?;
-    if !is_revoked {
-        answer_with_status(404);
-    }
-    go_on_to("/keys");
-    if is_revoked { Ok(()) } else { Err(AppError::NotFound) }
+    go_on_if(is_revoked, "/keys")
 }

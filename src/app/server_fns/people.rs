@@ -132,7 +132,7 @@ pub async fn change_person(
     change: PersonChange,
     #[server(default)] your_password: String,
 ) -> Result<(), AppError> {
-    use super::error::{answer_with_status, refuse};
+    use super::error::{refuse, refused};
     use crate::domain::query::percent_encode;
     use crate::domain::usage::UserId;
     let state = expect_context::<crate::http::state::AppState>();
@@ -140,8 +140,7 @@ pub async fn change_person(
     let (user, now_ms) = (UserId(user_id), state.clock.now_ms());
     // Nobody locks themselves out, or makes the last admin a member.
     if manager.user_id() == user {
-        answer_with_status(403);
-        return Err(AppError::Forbidden);
+        return Err(refused(AppError::Forbidden));
     }
     if change.needs_password()
         && let Err(error) = super::principal::confirm(&manager, &your_password).await
@@ -159,11 +158,7 @@ pub async fn change_person(
         PersonChange::Erase => ledger.erase_account(&user, &actor, now_ms).await.map(|erased| erased.is_some()),
     };
     let is_done = is_done.map_err(refuse)?;
-    if !is_done {
-        answer_with_status(404);
-    }
-    super::form::go_on_to("/settings");
-    if is_done { Ok(()) } else { Err(AppError::NotFound) }
+    super::form::go_on_if(is_done, "/settings")
 }
 
 /// Sets one's own password and ends all one's sessions. A plain form is sent on to the login, or back to the page with the
@@ -210,14 +205,10 @@ pub async fn change_password(
 /// [`AppError::NotFound`] if there is none, or no password to log in with afterwards.
 #[server(prefix = "/_fn")]
 pub async fn unlink_provider() -> Result<(), AppError> {
-    use super::error::{answer_with_status, refuse};
+    use super::error::refuse;
     let state = expect_context::<crate::http::state::AppState>();
     let principal = super::principal::principal()?;
     let actor = super::principal::actor()?;
     let is_unlinked = crate::http::auth::oidc::unlink(&state, &principal, &actor).await.map_err(refuse)?;
-    if !is_unlinked {
-        answer_with_status(404);
-    }
-    super::form::go_on_to("/settings");
-    if is_unlinked { Ok(()) } else { Err(AppError::NotFound) }
+    super::form::go_on_if(is_unlinked, "/settings")
 }

@@ -1,6 +1,6 @@
 //! Who asks a server function.
 
-use super::error::{AppError, answer_with_status, refuse};
+use super::error::{AppError, answer_with_status, refuse, refused};
 use crate::domain::audit::Actor;
 use crate::domain::query::UsageQuery;
 use crate::domain::usage::Scope;
@@ -61,9 +61,4 @@ pub async fn confirm(principal: &Principal, your_password: &str) -> Result<(), A
     let (status, message) = problem.told().map_err(refuse)?;
     answer_with_status(status);
     Err(AppError::Invalid { field: "your_password".into(), message })
-}
-
-fn refused(error: AppError) -> AppError {
-    answer_with_status(error.status());
-    error
 }

@@ -139,7 +139,7 @@ pub async fn get_base_url() -> Result<String, AppError> {
     let host = parts.as_ref().and_then(|parts| parts.headers.get(axum::http::header::HOST)?.to_str().ok());
     let host = host.unwrap_or("127.0.0.1:3000");
     let public_host = state.access.public_url().map(|url| url.authority());
-    Ok(format!("{}://{host}", crate::capture::gateway::scheme_of(host, public_host)))
+    Ok(crate::domain::host::origin_of(host, public_host))
 }
 
 /// Starts the import of all logs that were found, and returns at once. While one runs, that one goes on.
@@ -152,9 +152,7 @@ pub async fn start_import() -> Result<(), AppError> {
     let state = expect_context::<crate::http::state::AppState>();
     let folders = log_folders();
     if folders.is_empty() {
-        super::error::answer_with_status(404);
-        super::form::go_on_to("/start#import");
-        return Err(AppError::NotFound);
+        return super::form::go_on_if(false, "/start#import");
     }
     // Asked for twice, it runs once, which is all that was wanted.
     state.imports.start_claude_code(state.ledger.clone(), state.prices.clone(), user, folders).ok();

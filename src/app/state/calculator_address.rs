@@ -4,7 +4,7 @@
 use crate::app::server_fns::error::AppError;
 use crate::domain::money::ungrouped;
 use crate::domain::query::percent_encode;
-use crate::domain::tokens::{TokenBucket, TokenCounts};
+use crate::domain::tokens::{MAX_TOKENS, TokenBucket, TokenCounts};
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 use leptos_router::params::ParamsMap;
@@ -12,8 +12,6 @@ use serde::{Deserialize, Serialize};
 
 /// More models than this do not fit side by side.
 pub const MOST_MODELS: usize = 6;
-/// The most tokens of one kind; as much as the API takes.
-pub const MOST_TOKENS: u64 = 1_000_000_000_000;
 const MOST_CHARS: usize = 200;
 
 /// What is compared until something is chosen: the current Claude models, and those of January 2025.
@@ -128,7 +126,7 @@ fn parse_count(text: &str) -> Result<u64, String> {
         return Ok(0);
     }
     let digits = ungrouped(text).ok_or("must be a whole number of tokens, such as 12,000")?;
-    let count = digits.parse().ok().filter(|count| *count <= MOST_TOKENS);
+    let count = digits.parse().ok().filter(|count| *count <= MAX_TOKENS);
     count.ok_or_else(|| "must be at most a trillion".into())
 }
 

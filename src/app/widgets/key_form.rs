@@ -79,10 +79,10 @@ pub fn KeyFormCard(
 /// A sentence for what a scope allows.
 pub fn scope_sentence(scope: KeyScope) -> &'static str {
     match scope {
-        KeyScope::Proxy => "Send calls to the provider through the gateway.",
+        KeyScope::Proxy => "Send calls to the provider through the gateway, and chat.",
         KeyScope::Ingest => "Report usage to the API.",
         KeyScope::Read => "Read reports and single calls.",
-        KeyScope::Admin => "Change budgets, prices and keys.",
+        KeyScope::Admin => "Change budgets and channels, acknowledge alerts, resume sessions.",
     }
 }
 

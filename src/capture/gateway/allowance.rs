@@ -5,11 +5,13 @@
 //! they may cost at most, and those that have ended, with what they did cost, until a later answer of the ledger has them
 //! for certain. A call is so counted twice for a moment, but never less than once.
 
-use super::credential::Caller;
-use super::question::{FIRST_WAITS, LEDGER_WAITS, Question};
+mod ended_calls;
+
+use self::ended_calls::{EndedCalls, Kind};
+use super::question::{Asked, FIRST_WAITS, LEDGER_WAITS, Question};
 use super::refusal::Refusal;
 use crate::capture::provider::request_scan::RequestFields;
-use crate::capture::recorder::Recorder;
+use crate::capture::recorder::{CallStart, Recorder};
 use crate::domain::budget::{CallScope, NamedBudget};
 use crate::domain::cost::{UsageInput, price_record, price_usage};
 use crate::domain::money::NanoUsd;
@@ -17,15 +19,11 @@ use crate::domain::period::Interval;
 use crate::domain::price::{ModelName, PriceBook};
 use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{ServiceTerms, UsageRecord};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, Reliability};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long an answer of the ledger is believed: spend from elsewhere, and budgets set by another process, count after it.
-const BELIEVED_FOR: Duration = Duration::from_secs(1);
-/// At that age an answer is asked for anew beside the calls, so that few of them ever wait for it.
-const RENEWED_AFTER: Duration = Duration::from_millis(500);
 /// How long the first question waits for the calls that an earlier process left in the spool.
 const SPOOL_WAITS: Duration = Duration::from_secs(2);
 /// A token is taken to have three bytes of the request: few have less, and keys and quotes of JSON count too.
@@ -47,9 +45,10 @@ struct Shared {
 #[derive(Default)]
 struct Book {
     budgets: Vec<Watched>,
-    calls: HashMap<String, HeldCall>,
-    /// When the ledger was last asked, and which version of its budgets there was.
-    asked: Option<(Instant, u64)>,
+    under_way: HashMap<String, HeldCall>,
+    ended: EndedCalls,
+    /// When the ledger was last asked for its budgets. Spend from elsewhere counts with the next answer.
+    asked: Option<Asked>,
     /// Grows with every question to the ledger.
     questions: u64,
     /// The last one that was answered.
@@ -69,18 +68,8 @@ struct HeldCall {
     scope: CallScope,
     at_ms: i64,
     model: ModelName,
+    /// What it may cost at most.
     amount: NanoUsd,
-    state: CallState,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum CallState {
-    UnderWay,
-    Ended,
-    /// The ledger has it; an answer to a question later than this one does too.
-    Recorded {
-        after_question: u64,
-    },
 }
 
 impl Allowance {
@@ -100,47 +89,35 @@ impl Allowance {
         Self { shared, question }
     }
 
-    /// Whether any budget may block this call, so that it has to be asked for. Costs nothing worth naming while none does.
-    pub async fn may_block(&self, call: &CallScope, now_ms: i64) -> bool {
+    /// The scope of a call that a budget may block, so that it has to be asked for. Costs nothing worth naming while none does.
+    pub async fn scope_if_limited(&self, call: &CallStart) -> Option<CallScope> {
         let Self { shared, question } = self;
-        let age = || shared.lock().age(shared.ledger.budget_version());
-        let (has_asked, is_any) = {
-            let book = shared.lock();
-            (book.asked.is_some(), !book.budgets.is_empty())
-        };
-        match age() {
-            Some(age) if age < RENEWED_AFTER => {}
-            // What still holds is renewed beside the call. Where nothing blocked a second ago, that is soon enough to find out
-            // whether another process has set something.
-            Some(age) if age < BELIEVED_FOR || !is_any => question.ask(now_ms),
-            _ => {
-                let is_believed = || age().is_some_and(|age| age < BELIEVED_FOR);
-                let waits = if has_asked { LEDGER_WAITS } else { FIRST_WAITS };
-                question.wait_until(is_believed, waits, now_ms).await;
-            }
+        let reliability = || shared.lock().reliability(shared.ledger.budget_version());
+        let waits = if shared.lock().asked.is_some() { LEDGER_WAITS } else { FIRST_WAITS };
+        question.renew(reliability, waits, call.started_at_ms).await;
+        let book = shared.lock();
+        if book.budgets.is_empty() {
+            return None;
         }
-        shared.lock().budgets.iter().any(|watched| watched.budget.counts_calls_of(call))
+        let scope = scope_of(call);
+        book.budgets.iter().any(|watched| watched.budget.counts_calls_of(&scope)).then_some(scope)
     }
 
     /// Holds a call for which nothing is reserved yet, so that its end is noticed whenever it comes.
-    pub fn hold(&self, call_id: &str, scope: CallScope, now_ms: i64) {
-        let call = HeldCall {
-            scope,
-            at_ms: now_ms,
-            model: ModelName::of(""),
-            amount: NanoUsd::ZERO,
-            state: CallState::UnderWay,
-        };
-        self.shared.lock().calls.insert(call_id.to_owned(), call);
+    pub fn hold(&self, call: &CallStart, scope: CallScope) {
+        let held = HeldCall { scope, at_ms: call.started_at_ms, model: ModelName::of(""), amount: NanoUsd::ZERO };
+        self.shared.lock().under_way.insert(call.call_id.clone(), held);
     }
 
     pub fn holds(&self, call_id: &str) -> bool {
-        self.shared.lock().calls.contains_key(call_id)
+        self.shared.lock().under_way.contains_key(call_id)
     }
 
     /// Reserves what a held call may cost at most, or says which budget has no room for it. Before it is refused on an old
     /// answer, the ledger is asked anew; if that does not answer, what is known decides.
-    pub async fn reserve(&self, call_id: &str, fields: &RequestFields, bytes: u64, now_ms: i64) -> Result<(), Refusal> {
+    pub async fn reserve(&self, call: &CallStart, fields: &RequestFields, bytes: u64) -> Result<(), Refusal> {
+        let CallStart { call_id, started_at_ms: now_ms, .. } = call;
+        let now_ms = *now_ms;
         let requested = fields.model.as_deref().unwrap_or_default();
         let most = most_it_costs(self.shared.recorder.prices(), requested, fields.max_tokens, bytes, now_ms);
         let model = ModelName::of(requested);
@@ -156,22 +133,17 @@ impl Allowance {
     /// The call has ended, and this is what it did cost. Before it is handed to the recorder.
     pub fn settle(&self, call_id: &str, records: &[UsageRecord]) {
         let mut book = self.shared.lock();
-        let Some(call) = book.calls.get_mut(call_id) else { return };
+        let Some((call_id, call)) = book.under_way.remove_entry(call_id) else { return };
         let cost = cost_of(self.shared.recorder.prices(), records);
-        if cost == NanoUsd::ZERO {
-            book.calls.remove(call_id);
-            return;
+        if cost != NanoUsd::ZERO {
+            let model = records.first().map_or(call.model, |record| ModelName::of(&record.model));
+            book.ended.add(call_id, Kind::new(call.scope, model, call.at_ms), cost);
         }
-        if let Some(record) = records.first() {
-            call.model = ModelName::of(&record.model);
-        }
-        call.amount = cost;
-        call.state = CallState::Ended;
     }
 
     /// The call is not sent, or not asked for any more.
     pub fn release(&self, call_id: &str) {
-        self.shared.lock().calls.remove(call_id);
+        self.shared.lock().under_way.remove(call_id);
     }
 }
 
@@ -193,8 +165,8 @@ impl Shared {
     }
 
     /// Takes in what the ledger has. Says when it was asked, and for which version of its budgets.
-    async fn learn(&self, now_ms: i64) -> Result<(Instant, u64), LedgerError> {
-        let asked = (Instant::now(), self.ledger.budget_version());
+    async fn learn(&self, now_ms: i64) -> Result<Asked, LedgerError> {
+        let asked = Asked { at: Instant::now(), version: self.ledger.budget_version() };
         let question = {
             let mut book = self.lock();
             book.questions += 1;
@@ -209,17 +181,24 @@ impl Shared {
         }
         let mut book = self.lock();
         book.answered = question;
-        book.calls.retain(|_, call| !call.is_known_to(question));
+        book.ended.forget_known_to(question);
         book.budgets = watched;
-        book.forget_past_calls();
+        // Calls that the ledger refused would stay for ever.
+        let first_ms = book.budgets.iter().map(|watched| watched.interval.start_ms).min();
+        book.ended.forget_before(first_ms);
         Ok(asked)
     }
 }
 
 impl Book {
-    /// Of what is known; none if it is not of that version.
-    fn age(&self, version: u64) -> Option<Duration> {
-        self.asked.filter(|(_, known)| *known == version).map(|(at, _)| at.elapsed())
+    /// How far what is known of budgets of this version can be relied on.
+    fn reliability(&self, version: u64) -> Reliability {
+        let blocks_nothing = self.budgets.is_empty() && self.asked.is_some_and(|asked| asked.version == version);
+        match Asked::reliability(self.asked, version) {
+            // Beside the call is soon enough to find out whether another process has set a budget.
+            Reliability::Old if blocks_nothing => Reliability::Due,
+            reliability => reliability,
+        }
     }
 
     /// On refusal also how many questions the ledger had been asked by then.
@@ -230,7 +209,7 @@ impl Book {
         most: NanoUsd,
         now_ms: i64,
     ) -> Result<(), (Box<Refusal>, u64)> {
-        let Some(held) = self.calls.get(call_id) else { return Ok(()) };
+        let Some(held) = self.under_way.get(call_id) else { return Ok(()) };
         for watched in self.budgets.iter().filter(|one| one.counts(&held.scope, model)) {
             let (spent, reserved) = self.standing_of(watched, now_ms);
             let limit = watched.budget.limit_at(now_ms);
@@ -240,7 +219,7 @@ impl Book {
                 return Err((Box::new(refusal), self.questions));
             }
         }
-        if let Some(held) = self.calls.get_mut(call_id).filter(|held| held.state == CallState::UnderWay) {
+        if let Some(held) = self.under_way.get_mut(call_id) {
             held.model = model.clone();
             held.amount = most;
         }
@@ -251,31 +230,19 @@ impl Book {
     fn standing_of(&self, watched: &Watched, now_ms: i64) -> (NanoUsd, NanoUsd) {
         let interval = watched.budget.interval_at(now_ms);
         // Of a period that has begun since, the ledger has told nothing yet.
-        let mut spent = if interval == watched.interval { watched.spent.0 } else { 0 };
-        let mut reserved = 0_i64;
-        let is_counted = |call: &&HeldCall| interval.contains(call.at_ms) && watched.counts(&call.scope, &call.model);
-        for call in self.calls.values().filter(is_counted) {
-            let sum = if call.state == CallState::UnderWay { &mut reserved } else { &mut spent };
-            *sum = sum.saturating_add(call.amount.0);
-        }
-        (NanoUsd(spent), NanoUsd(reserved))
+        let told = if interval == watched.interval { watched.spent.0 } else { 0 };
+        let is_counted =
+            |at_ms: i64, scope: &CallScope, model: &ModelName| interval.contains(at_ms) && watched.counts(scope, model);
+        let ended = self.ended.sum_of(|kind| is_counted(kind.at_ms(), &kind.scope, &kind.model));
+        let under_way = self.under_way.values().filter(|call| is_counted(call.at_ms, &call.scope, &call.model));
+        let reserved = under_way.fold(0_i64, |sum, call| sum.saturating_add(call.amount.0));
+        (NanoUsd(told.saturating_add(ended.0)), NanoUsd(reserved))
     }
 
     fn note_recorded(&mut self, call_ids: &[&str]) {
         for id in call_ids {
-            if let Some(call) = self.calls.get_mut(*id) {
-                call.state = CallState::Recorded { after_question: self.questions };
-            }
+            self.ended.note_recorded(id, self.questions);
         }
-    }
-
-    /// Ended calls that no budget's period has any more: those that the ledger refused would stay for ever.
-    fn forget_past_calls(&mut self) {
-        let Some(first_ms) = self.budgets.iter().map(|watched| watched.interval.start_ms).min() else {
-            self.calls.retain(|_, call| call.state == CallState::UnderWay);
-            return;
-        };
-        self.calls.retain(|_, call| call.state == CallState::UnderWay || call.at_ms >= first_ms);
     }
 }
 
@@ -285,25 +252,19 @@ impl Watched {
     }
 }
 
-impl HeldCall {
-    fn is_known_to(&self, question: u64) -> bool {
-        matches!(self.state, CallState::Recorded { after_question } if after_question < question)
-    }
-}
-
-/// Whose call it is, as budgets tell calls apart.
-pub fn scope_of(caller: &Caller, project: Option<&str>) -> CallScope {
-    CallScope {
-        user_id: caller.user_id.clone(),
-        api_key_id: caller.api_key_id.clone(),
-        project: project.map(str::to_owned),
-    }
-}
-
 /// What a call cost, with its parts. What has no price counts nothing.
 pub fn cost_of(prices: &PriceBook, records: &[UsageRecord]) -> NanoUsd {
     let costs = records.iter().filter_map(|record| price_record(prices, record).cost);
     NanoUsd(costs.fold(0, |sum, cost| sum.saturating_add(cost.0)))
+}
+
+/// Whose call it is, as budgets tell calls apart.
+fn scope_of(call: &CallStart) -> CallScope {
+    CallScope {
+        user_id: call.user_id.clone(),
+        api_key_id: call.api_key_id.clone(),
+        project: call.context.project.clone(),
+    }
 }
 
 /// The whole request as input, fresh or written to the 5-minute cache, whichever is dearer, and as much output as it allows.

@@ -1,8 +1,7 @@
 //! What a call belongs to, told by its headers and by `metadata.user_id`, never by its prompt. The header names of Helicone
 //! and LiteLLM work too, so that who comes from there need not change a client.
 
-use crate::capture::ingest::{MAX_TAGS, each_once};
-use crate::domain::usage::CallContext;
+use crate::domain::usage::{CallContext, MAX_TAGS, each_once};
 use axum::http::{HeaderMap, HeaderName};
 use serde::Deserialize;
 

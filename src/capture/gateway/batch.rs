@@ -6,11 +6,9 @@
 use super::attribution::clean;
 use super::call::PROVIDER;
 use super::endpoint;
-use crate::capture::ingest::part_of;
-use crate::capture::provider::anthropic;
+use crate::capture::parts::with_parts;
 use crate::capture::provider::message::{KnownUsage, MessageReading};
 use crate::capture::recorder::Recorder;
-use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{CallContext, CallOutcome, Source, UsageRecord};
 use crate::ledger::BatchClaim;
 use serde::Deserialize;
@@ -126,8 +124,7 @@ impl ResultsReader {
     }
 
     fn records_of(&self, custom_id: &str, reading: &MessageReading, error: Option<String>) -> Vec<UsageRecord> {
-        let KnownUsage { parsed, is_estimated } = reading.known_usage();
-        let is_free = anthropic::is_free_refusal(reading.stop_reason.as_deref(), &parsed.tokens);
+        let KnownUsage { parsed, model, is_estimated } = reading.known_usage();
         let mut terms = parsed.terms;
         terms.service_tier.get_or_insert_with(|| "batch".into());
         let BatchClaim { batch_id, owner, at_ms } = &self.claim;
@@ -139,8 +136,8 @@ impl ResultsReader {
             part_of: None,
             is_sidechain: false,
             provider: PROVIDER.into(),
-            model: reading.model.as_deref().and_then(clean).unwrap_or_else(|| "unknown".into()),
-            tokens: if is_free { TokenCounts::default() } else { parsed.tokens },
+            model: model.as_deref().and_then(clean).unwrap_or_else(|| "unknown".into()),
+            tokens: parsed.tokens,
             has_usage: parsed.has_usage,
             is_estimated,
             web_search_count: parsed.web_search_count,
@@ -159,9 +156,7 @@ impl ResultsReader {
             },
             usage_json: reading.usage_json(),
         };
-        let parts: Vec<UsageRecord> =
-            parsed.sub_inferences.iter().enumerate().map(|(index, sub)| part_of(&record, index, sub)).collect();
-        std::iter::once(record).chain(parts).collect()
+        with_parts(record, &parsed.sub_inferences)
     }
 }
 

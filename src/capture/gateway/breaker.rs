@@ -8,8 +8,9 @@
 mod window;
 
 use super::allowance::cost_of;
-use super::question::{LEDGER_WAITS, Question};
+use super::question::{Asked, LEDGER_WAITS, Question};
 use super::refusal::Refusal;
+use crate::capture::recorder::CallStart;
 use crate::domain::money::NanoUsd;
 use crate::domain::pause::SessionPause;
 use crate::domain::price::PriceBook;
@@ -21,10 +22,6 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use window::Windows;
 
-/// How long an answer of the ledger is believed: others pause and resume sessions too.
-const BELIEVED_FOR: Duration = Duration::from_secs(1);
-/// At that age an answer is asked for anew beside the calls, so that few of them ever wait for it.
-const RENEWED_AFTER: Duration = Duration::from_millis(500);
 /// A pause that the ledger did not take is tried again, after a second and then at ever longer intervals up to this one.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -68,8 +65,8 @@ struct Book {
     paused: HashMap<SessionKey, SessionPause>,
     /// Paused here, and not yet written down.
     unwritten: HashMap<SessionKey, SessionPause>,
-    /// When the ledger was last asked, and which version of its pauses there was.
-    asked: Option<(Instant, u64)>,
+    /// When the ledger was last asked for its pauses.
+    asked: Option<Asked>,
 }
 
 /// Whose session it is: two users may name theirs alike.
@@ -90,9 +87,10 @@ impl Breaker {
     }
 
     /// Whether a call may pass, by what is known of its session so far.
-    pub async fn judge(&self, user: &UserId, session_id: Option<&str>, now_ms: i64) -> Verdict {
+    pub async fn judge(&self, call: &CallStart) -> Verdict {
         let Some(watcher) = &self.0 else { return Verdict::Passes };
-        watcher.ask_if_old(now_ms).await;
+        watcher.renew(call.started_at_ms).await;
+        let (user, session_id) = (&call.user_id, call.context.session_id.as_deref());
         match session_id {
             Some(_) => self.check(user, session_id).map_or_else(Verdict::Paused, |()| Verdict::Passes),
             None if watcher.shared.lock().has_paused(user) => Verdict::NotYetKnown,
@@ -138,16 +136,10 @@ impl Watcher {
     }
 
     /// Asks the ledger who is paused, unless that is known.
-    async fn ask_if_old(&self, now_ms: i64) {
-        let age = || self.shared.lock().age(self.shared.ledger.pause_version());
-        match age() {
-            Some(age) if age < RENEWED_AFTER => {}
-            Some(age) if age < BELIEVED_FOR => self.question.ask(now_ms),
-            _ => {
-                let is_believed = || age().is_some_and(|age| age < BELIEVED_FOR);
-                self.question.wait_until(is_believed, LEDGER_WAITS, now_ms).await;
-            }
-        }
+    async fn renew(&self, now_ms: i64) {
+        let shared = &self.shared;
+        let reliability = || Asked::reliability(shared.lock().asked, shared.ledger.pause_version());
+        self.question.renew(reliability, LEDGER_WAITS, now_ms).await;
     }
 }
 
@@ -157,7 +149,7 @@ impl Shared {
     }
 
     async fn ask(&self) -> Result<(), LedgerError> {
-        let asked = (Instant::now(), self.ledger.pause_version());
+        let asked = Asked { at: Instant::now(), version: self.ledger.pause_version() };
         let open = self.ledger.open_pauses(&Scope::Everyone, None).await?;
         let mut book = self.lock();
         book.asked = Some(asked);
@@ -181,11 +173,6 @@ impl Shared {
 }
 
 impl Book {
-    /// Of what is known; none if it is not of that version.
-    fn age(&self, version: u64) -> Option<Duration> {
-        self.asked.filter(|(_, known)| *known == version).map(|(at, _)| at.elapsed())
-    }
-
     fn pause_of(&self, key: &SessionKey) -> Option<&SessionPause> {
         self.unwritten.get(key).or_else(|| self.paused.get(key))
     }

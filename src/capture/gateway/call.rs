@@ -7,11 +7,9 @@ use super::breaker::Breaker;
 use super::client_end::{ClientEnd, Cut};
 use super::credential::Caller;
 use super::request_body::RequestNotes;
-use crate::capture::ingest::part_of;
-use crate::capture::provider::anthropic;
+use crate::capture::parts::with_parts;
 use crate::capture::provider::message::{KnownUsage, MessageReading};
 use crate::capture::recorder::{CallStart, Recorder, own_dedup_key};
-use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{CallContext, CallOutcome, Source, UsageRecord};
 use axum::http::{HeaderMap, StatusCode};
 use std::time::Instant;
@@ -108,11 +106,6 @@ impl Call {
         &self.start.call_id
     }
 
-    /// The session that it belongs to, if the beginning of its request has told.
-    pub fn session_id(&self) -> Option<&str> {
-        self.start.context.session_id.as_deref()
-    }
-
     /// What the beginning of its request has told.
     pub fn begun(&self) -> &CallStart {
         &self.start
@@ -127,6 +120,7 @@ impl Call {
     /// there is nothing to record.
     pub fn withdraw(mut self) {
         self.has_ended = true;
+        self.notes.note_call_over();
         self.keepers.allowance.release(self.id());
     }
 
@@ -148,22 +142,22 @@ impl Call {
         }
         if self.reading.has_started && !self.has_noted_usage {
             self.has_noted_usage = true;
-            if let Some(so_far) = self.records(Ending::ClientClosed).first() {
-                self.keepers.recorder.usage(self.id(), so_far);
-            }
+            let so_far = self.record(self.reading.known_usage(), None);
+            self.keepers.recorder.usage(self.id(), &so_far);
         }
     }
 
     /// Records the call. Only the first ending counts.
     pub fn end(&mut self, ending: Ending) {
         if !std::mem::replace(&mut self.has_ended, true) {
+            self.notes.note_call_over();
             let records = self.records(ending);
             tracing::debug!(call_id = self.id(), status = self.status_code, ?ending, "a call ended");
             let Keepers { recorder, allowance, breaker } = &self.keepers;
             allowance.settle(self.id(), &records);
             let ended_ms = self.start.started_at_ms.saturating_add_unsigned(self.elapsed_ms());
             breaker.settle(recorder.prices(), &records, ended_ms);
-            recorder.end_with_parts(self.id(), &records);
+            recorder.end(self.id(), &records);
             if let Some(listener) = self.listener.take() {
                 // Who has gone does not want to know.
                 listener.send(records).ok();
@@ -173,11 +167,14 @@ impl Call {
 
     /// The call, then the sub-inferences that are billed beside it.
     fn records(&self, ending: Ending) -> Vec<UsageRecord> {
-        let reading = &self.reading;
-        let KnownUsage { parsed, is_estimated } = reading.known_usage();
-        let is_free = anthropic::is_free_refusal(reading.stop_reason.as_deref(), &parsed.tokens);
-        let model = parsed.serving_model.as_deref().or(reading.model.as_deref()).and_then(clean);
-        let record = UsageRecord {
+        let mut usage = self.reading.known_usage();
+        let sub_inferences = std::mem::take(&mut usage.parsed.sub_inferences);
+        with_parts(self.record(usage, self.error(ending)), &sub_inferences)
+    }
+
+    fn record(&self, usage: KnownUsage, error: Option<String>) -> UsageRecord {
+        let KnownUsage { parsed, model, is_estimated } = usage;
+        UsageRecord {
             user_id: self.start.user_id.clone(),
             occurred_at_ms: self.start.started_at_ms,
             source: self.start.source,
@@ -185,24 +182,20 @@ impl Call {
             part_of: None,
             is_sidechain: false,
             provider: PROVIDER.into(),
-            model: model.unwrap_or_else(|| requested_model(&self.notes)),
-            tokens: if is_free { TokenCounts::default() } else { parsed.tokens },
+            model: model.as_deref().and_then(clean).unwrap_or_else(|| requested_model(&self.notes)),
+            tokens: parsed.tokens,
             has_usage: parsed.has_usage,
-            is_estimated: is_estimated && !is_free,
+            is_estimated,
             web_search_count: parsed.web_search_count,
             terms: parsed.terms,
             api_key_id: self.start.api_key_id.clone(),
             context: self.context(),
-            outcome: self.outcome(ending),
-            usage_json: reading.usage_json(),
-        };
-        let parts: Vec<UsageRecord> =
-            parsed.sub_inferences.iter().enumerate().map(|(index, sub)| part_of(&record, index, sub)).collect();
-        std::iter::once(record).chain(parts).collect()
+            outcome: self.outcome(error),
+            usage_json: self.reading.usage_json(),
+        }
     }
 
-    fn outcome(&self, ending: Ending) -> CallOutcome {
-        let error = self.error(ending);
+    fn outcome(&self, error: Option<String>) -> CallOutcome {
         CallOutcome {
             success: error.is_none(),
             status_code: self.status_code,

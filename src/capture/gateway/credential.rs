@@ -35,8 +35,10 @@ impl ProviderKey {
         Some(Self(value))
     }
 
-    /// Comes after the client's headers were sorted out, so that its `Connection` cannot name this one away.
+    /// In place of what the client sent, which is nothing or blank. Comes after its headers were sorted out, so that its
+    /// `Connection` cannot name this one away.
     pub fn add_to(&self, headers: &mut HeaderMap) {
+        headers.remove(AUTHORIZATION);
         headers.insert(API_KEY, self.0.clone());
     }
 }
@@ -54,12 +56,17 @@ pub fn take_our_key(headers: &mut HeaderMap) -> Option<String> {
     own.or_else(|| of_client.into_iter().flatten().next())
 }
 
-/// Whose credential the provider is asked with: the client's, if it sent one.
+/// Whose credential the provider is asked with: the client's, if it sent one. Clients that are told to use no key of their own
+/// send a blank one.
 pub fn choose(headers: &HeaderMap, server: Option<&ProviderKey>) -> Result<Credential, GatewayError> {
-    if headers.contains_key(API_KEY) || headers.contains_key(AUTHORIZATION) {
+    if [API_KEY, AUTHORIZATION].into_iter().filter_map(|name| headers.get(name)).any(|value| !is_blank(value)) {
         return Ok(Credential::OfClient);
     }
     server.map(|_| Credential::OfServer).ok_or(GatewayError::NoProviderKey)
+}
+
+fn is_blank(value: &HeaderValue) -> bool {
+    text_of(value).is_some_and(|text| text.is_empty() || text.eq_ignore_ascii_case("bearer"))
 }
 
 fn take_if_ours(headers: &mut HeaderMap, name: HeaderName) -> Option<String> {
@@ -114,6 +121,27 @@ mod tests {
         assert_eq!(headers["x-api-key"], "sk-server");
         assert!(!format!("{headers:?}").contains("sk-server"));
         assert_eq!(ProviderKey::new("  "), None);
+    }
+
+    #[test]
+    fn a_blank_credential_is_none() {
+        let key = ProviderKey::new("sk-server").unwrap();
+        let sent: [&[_]; 4] = [
+            &[("x-api-key", ""), ("authorization", "Bearer tb_1")],
+            &[("x-api-key", "  ")],
+            &[("x-api-key", "tb_1"), ("authorization", "Bearer")],
+            &[("authorization", "bearer ")],
+        ];
+        for blank in sent {
+            let mut headers = map(blank);
+            take_our_key(&mut headers);
+            assert_eq!(choose(&headers, Some(&key)), Ok(Credential::OfServer), "{blank:?}");
+            assert_eq!(choose(&headers, None), Err(GatewayError::NoProviderKey), "{blank:?}");
+            key.add_to(&mut headers);
+            assert_eq!(headers, map(&[("x-api-key", "sk-server")]), "{blank:?}");
+        }
+        let both = map(&[("x-api-key", ""), ("authorization", "Bearer sk-ant-oat01")]);
+        assert_eq!(choose(&both, Some(&key)), Ok(Credential::OfClient));
     }
 
     #[test]

@@ -22,12 +22,22 @@ pub struct GatheredBody<B: HttpBody> {
     is_due: bool,
     /// The first goes with the answer's head, and at once.
     has_begun: bool,
+    /// Pieces were given out that nobody can have flushed yet.
+    is_unflushed: bool,
     has_ended: bool,
 }
 
 impl<B: HttpBody<Data = Bytes>> GatheredBody<B> {
     pub fn new(body: B) -> Self {
-        Self { body, waiting: VecDeque::new(), has_looked: false, is_due: false, has_begun: false, has_ended: false }
+        Self {
+            body,
+            waiting: VecDeque::new(),
+            has_looked: false,
+            is_due: false,
+            has_begun: false,
+            is_unflushed: false,
+            has_ended: false,
+        }
     }
 
     fn take_in(&mut self, piece: Result<Frame<Bytes>, B::Error>) {
@@ -36,6 +46,22 @@ impl<B: HttpBody<Data = Bytes>> GatheredBody<B> {
         self.waiting.push_back(piece);
         let is_full = self.waiting.len() >= MAX_PIECES || self.waiting_bytes() >= MAX_BYTES;
         self.is_due = is_last || is_full || !std::mem::replace(&mut self.has_begun, true);
+    }
+
+    /// The next piece that is due, or the end. Before an error there is nothing once: hyper drops what it has not flushed
+    /// together with the connection.
+    fn give_out(&mut self, cx: &mut Context<'_>) -> Option<Poll<Option<Result<Frame<Bytes>, B::Error>>>> {
+        if matches!(self.waiting.front(), Some(Err(_))) && std::mem::take(&mut self.is_unflushed) {
+            cx.waker().wake_by_ref();
+            return Some(Poll::Pending);
+        }
+        match self.waiting.pop_front() {
+            None if !self.has_ended => None,
+            piece => {
+                self.is_unflushed = true;
+                Some(Poll::Ready(piece))
+            }
+        }
     }
 
     fn waiting_bytes(&self) -> u64 {
@@ -55,21 +81,22 @@ where
         let this = self.get_mut();
         loop {
             if this.is_due {
-                if let Some(piece) = this.waiting.pop_front() {
-                    return Poll::Ready(Some(piece));
-                }
-                if this.has_ended {
-                    return Poll::Ready(None);
+                if let Some(given) = this.give_out(cx) {
+                    return given;
                 }
                 this.is_due = false;
             }
             match Pin::new(&mut this.body).poll_frame(cx) {
                 Poll::Ready(Some(piece)) => this.take_in(piece),
                 Poll::Ready(None) => (this.has_ended, this.is_due) = (true, true),
-                Poll::Pending if this.waiting.is_empty() => return Poll::Pending,
+                Poll::Pending if this.waiting.is_empty() => {
+                    this.is_unflushed = false;
+                    return Poll::Pending;
+                }
                 Poll::Pending => this.is_due = std::mem::replace(&mut this.has_looked, true),
             }
             if !this.is_due {
+                this.is_unflushed = false;
                 // The next piece is decoded by a task that was woken when this one was taken, or it is not here.
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
@@ -190,7 +217,9 @@ mod tests {
     #[test]
     fn an_error_comes_after_what_came_before_it() {
         let script = [piece("a"), piece("b"), Poll::Ready(Err("!"))];
-        assert_eq!(writes(script), ["a", "b!"]);
+        assert_eq!(writes(script), ["a", "b", "!"], "flushed before");
+        assert_eq!(writes([piece("a"), Poll::Ready(Err("!"))]), ["a", "!"]);
+        assert_eq!(writes([piece("a"), Poll::Pending, Poll::Ready(Err("!"))]), ["a", "!"]);
     }
 
     #[test]
@@ -233,16 +262,15 @@ mod tests {
         }
     }
 
-    /// With hyper on both sides: when it asks, and how often, is its own affair.
-    #[tokio::test]
-    async fn ten_chunks_that_came_in_one_read_go_out_in_two_writes() {
+    /// What a client gets of an answer that comes in one read and after which the provider closes, and in how many writes. With
+    /// hyper on both sides: when it asks, and how often, is its own affair.
+    async fn passed_on(body: String) -> (String, usize) {
         let (upstream, mut provider) = duplex(64 * 1024);
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(upstream)).await.unwrap();
         tokio::spawn(connection);
         tokio::spawn(async move {
             provider.read_buf(&mut Vec::new()).await.unwrap();
-            let chunks = "5\r\nevent\r\n".repeat(10);
-            let answer = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{chunks}0\r\n\r\n");
+            let answer = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{body}");
             provider.write_all(answer.as_bytes()).await.unwrap();
         });
         let answer = sender.send_request(Request::new(Empty::<Bytes>::new())).await.unwrap();
@@ -255,10 +283,26 @@ mod tests {
         let writes = Arc::new(AtomicUsize::new(0));
         client.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
         let downstream = TokioIo::new(Counted(downstream, writes.clone()));
-        hyper::server::conn::http1::Builder::new().serve_connection(downstream, service).await.unwrap();
+        // An error where the answer broke off.
+        hyper::server::conn::http1::Builder::new().serve_connection(downstream, service).await.ok();
         let mut received = String::new();
         client.read_to_string(&mut received).await.unwrap();
-        assert_eq!(received.matches("5\r\nevent\r\n").count(), 10, "{received}");
-        assert_eq!(writes.load(Ordering::Relaxed), 2);
+        (received, writes.load(Ordering::Relaxed))
+    }
+
+    const TEN_EVENTS: &str = "5\r\nevent\r\n5\r\nevent\r\n5\r\nevent\r\n5\r\nevent\r\n5\r\nevent\r\n\
+                              5\r\nevent\r\n5\r\nevent\r\n5\r\nevent\r\n5\r\nevent\r\n5\r\nevent\r\n";
+
+    #[tokio::test]
+    async fn ten_chunks_that_came_in_one_read_go_out_in_two_writes() {
+        let (received, writes) = passed_on(format!("{TEN_EVENTS}0\r\n\r\n")).await;
+        assert!(received.ends_with(&format!("{TEN_EVENTS}0\r\n\r\n")), "{received}");
+        assert_eq!(writes, 2);
+    }
+
+    #[tokio::test]
+    async fn what_came_right_before_the_provider_broke_off_reaches_the_client() {
+        let (received, _) = passed_on(TEN_EVENTS.into()).await;
+        assert!(received.ends_with(TEN_EVENTS), "{received}");
     }
 }

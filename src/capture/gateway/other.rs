@@ -8,6 +8,7 @@ use super::credential::Caller;
 use super::endpoint::Watch;
 use super::error::GatewayError;
 use super::{Admitted, Answered, Gateway, attribution, is_plain};
+use crate::domain::host::origin_of;
 use crate::ledger::{BatchClaim, BatchOwner};
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_LENGTH, HOST};
@@ -15,11 +16,6 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, request, response
 
 /// A page of a thousand batches has about 600 KiB.
 const MAX_BATCHES_BYTES: usize = 16 * 1024 * 1024;
-
-/// How clients reach a host of ours: the public address is encrypted, this machine's own names are not.
-pub fn scheme_of(host: &str, public_host: Option<&str>) -> &'static str {
-    if public_host.is_some_and(|public| public.eq_ignore_ascii_case(host)) { "https" } else { "http" }
-}
 
 impl Gateway {
     /// Passes on what is no call of the Messages API. Only the results of batches are recorded.
@@ -77,22 +73,5 @@ fn answer_batches(mut head: response::Parts, json: Bytes, base: &str) -> Respons
 /// Where the client reaches us.
 fn base_of(headers: &HeaderMap, public_host: Option<&str>) -> String {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    format!("{}://{host}", scheme_of(host, public_host))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn results_are_where_the_client_reaches_us() {
-        let base = |host: &str| {
-            let headers = HeaderMap::from_iter([(HOST, host.parse().unwrap())]);
-            base_of(&headers, Some("tolls.example.org:8443"))
-        };
-        assert_eq!(base("Tolls.example.org:8443"), "https://Tolls.example.org:8443");
-        for host in ["tolls.example.org", "localhost:3000", "127.0.0.1:3000", "[::1]"] {
-            assert_eq!(base(host), format!("http://{host}"));
-        }
-    }
+    origin_of(host, public_host)
 }

@@ -2,7 +2,7 @@
 //! for the answer, and does not wait at all once the ledger has owed it for that long: a ledger that is down or hangs holds
 //! up the calls of that one moment, and none after them.
 
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, Reliability};
 use futures::future::BoxFuture;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +13,10 @@ use tokio::sync::watch;
 pub const LEDGER_WAITS: Duration = Duration::from_millis(250);
 /// How long it waits where nothing was ever known.
 pub const FIRST_WAITS: Duration = Duration::from_secs(1);
+/// How long an answer is believed: others, and other processes, change things too.
+const BELIEVED_FOR: Duration = Duration::from_secs(1);
+/// At that age an answer is asked for anew beside the calls, so that few of them ever wait for it.
+const RENEWED_AFTER: Duration = Duration::from_millis(500);
 /// A question that has no answer by then is asked anew: its connection may lead nowhere.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(5);
 const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -26,6 +30,13 @@ pub struct Question {
     /// Not the lane's that a call is on: a lane may have to wait for the disk, and no answer for it.
     runtime: Handle,
     state: watch::Sender<State>,
+}
+
+/// When the ledger was asked, and which version of what it was asked about there was.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    pub at: Instant,
+    pub version: u64,
 }
 
 /// Given the time in UTC milliseconds, asks and takes in the answer.
@@ -76,6 +87,15 @@ impl Question {
         }
     }
 
+    /// Asks anew what is due beside the call, and waits until what is old is renewed, for as long as a call may.
+    pub async fn renew(&self, reliability: impl Fn() -> Reliability + Send + Sync, waits: Duration, now_ms: i64) {
+        match reliability() {
+            Reliability::Sure => {}
+            Reliability::Due => self.ask(now_ms),
+            Reliability::Old => self.wait_until(|| reliability() != Reliability::Old, waits, now_ms).await,
+        }
+    }
+
     /// Asks until `is_known`, for as long as a call may wait. Boxed, so that calls that need not wait do not carry its size.
     pub fn wait_until<'a>(
         &'a self,
@@ -104,6 +124,17 @@ impl Question {
                 }
             }
         })
+    }
+}
+
+impl Asked {
+    /// How far the answer can be relied on; not at all if there is another version by now.
+    pub fn reliability(asked: Option<Self>, version: u64) -> Reliability {
+        match asked.filter(|asked| asked.version == version).map(|asked| asked.at.elapsed()) {
+            Some(age) if age < RENEWED_AFTER => Reliability::Sure,
+            Some(age) if age < BELIEVED_FOR => Reliability::Due,
+            _ => Reliability::Old,
+        }
     }
 }
 

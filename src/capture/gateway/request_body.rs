@@ -28,6 +28,7 @@ struct Notes {
     refusal: Option<Refusal>,
     /// How many bytes came so far.
     bytes: u64,
+    is_call_over: bool,
 }
 
 /// What has to be decided once all of the request has come, and before its last frame goes on.
@@ -68,6 +69,15 @@ impl RequestNotes {
 
     pub fn bytes(&self) -> u64 {
         self.lock().bytes
+    }
+
+    /// The call has ended, be it before the last of its request: the provider may answer early.
+    pub fn note_call_over(&self) {
+        self.lock().is_call_over = true;
+    }
+
+    pub fn is_call_over(&self) -> bool {
+        self.lock().is_call_over
     }
 
     /// Returns when nothing of the request has been taken for that long, be it that all of it was sent.

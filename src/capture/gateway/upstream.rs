@@ -2,9 +2,9 @@
 
 pub mod connections;
 
+use crate::domain::host::is_this_machine;
 use axum::http::{HeaderValue, Uri, uri};
 use std::fmt;
-use std::net::IpAddr;
 
 /// Where the provider is: `https`, or `http` on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,12 +84,6 @@ fn host_of(scheme: &uri::Scheme, authority: &uri::Authority) -> Option<HeaderVal
     let is_usual = authority.port_u16().is_none_or(|port| port == usual);
     let host = if is_usual { authority.host() } else { authority.as_str() };
     HeaderValue::from_str(host).ok()
-}
-
-/// Whether a host is this machine, so that what goes there needs no encryption.
-pub fn is_this_machine(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -16,9 +16,9 @@ pub fn parse_usage(usage: &Value) -> Result<ParsedUsage, FieldError> {
     Ok(ParsedUsage {
         tokens,
         terms: ServiceTerms {
-            service_tier: fields.text("service_tier").map(str::to_owned),
-            speed: fields.text("speed").map(str::to_owned),
-            geo: fields.text("inference_geo").map(str::to_owned),
+            service_tier: fields.name("service_tier").map(str::to_owned),
+            speed: fields.name("speed").map(str::to_owned),
+            geo: fields.name("inference_geo").map(str::to_owned),
         },
         web_search_count: fields.object("server_tool_use")?.count_or_zero("web_search_requests")?,
         sub_inferences,
@@ -80,12 +80,12 @@ fn parse_counts(fields: &Fields<'_>, contradictions: &mut Vec<&'static str>) -> 
 /// sum of the list, which may be partial.
 fn parse_iterations(fields: &Fields<'_>) -> Result<(Vec<SubInference>, Option<String>), FieldError> {
     let items = fields.items("iterations").collect::<Result<Vec<_>, _>>()?;
-    let fallbacks = items.iter().filter(|item| item.text("type") == Some("fallback_message"));
-    let serving_model = fallbacks.filter_map(|item| item.text("model")).next_back();
+    let fallbacks = items.iter().filter(|item| item.name("type") == Some("fallback_message"));
+    let serving_model = fallbacks.filter_map(|item| item.name("model")).next_back();
     let mut subs = Vec::new();
     for item in &items {
-        let model = item.text("model");
-        let kind = match item.text("type") {
+        let model = item.name("model");
+        let kind = match item.name("type") {
             Some("advisor_message") => SubInferenceKind::Advisor,
             Some("compaction") => SubInferenceKind::Compaction,
             Some("message") if serving_model.is_some() && model.is_some() && model != serving_model => {

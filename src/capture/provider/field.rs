@@ -1,10 +1,11 @@
 //! Reading counts out of a usage object: absent and `null` are no count, anything but a sensible whole number is an error
 //! that names the field.
 
+use crate::domain::tokens::MAX_TOKENS;
 use serde_json::Value;
 
-/// No call has more tokens of a kind than this.
-pub(super) const MAX_COUNT: u64 = 1_000_000_000_000;
+/// Tiers, regions, models and types of errors are names; none is so long.
+const MAX_NAME_BYTES: usize = 200;
 
 /// A field of a usage object that cannot be what it says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,9 +71,9 @@ impl<'a> Fields<'a> {
         Ok(self.count(name)?.unwrap_or(0))
     }
 
-    /// A text that is not empty.
-    pub fn text(&self, name: &str) -> Option<&'a str> {
-        self.value(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+    /// A name; `None` where it is absent or no name.
+    pub fn name(&self, field: &str) -> Option<&'a str> {
+        self.value(field).and_then(Value::as_str).filter(|text| is_name(text))
     }
 
     pub fn has_any(&self, names: &[&str]) -> bool {
@@ -112,6 +113,11 @@ impl<'a> Path<'a> {
     }
 }
 
+/// Whether a text of a provider can be kept as a name: printable, not empty, not endless.
+pub(super) fn is_name(text: &str) -> bool {
+    (1..=MAX_NAME_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
 fn read_count(value: &Value) -> Result<u64, FieldProblem> {
     let shown = || value.to_string();
     let Some(number) = value.as_number() else { return Err(FieldProblem::NotWhole(kind_of(value).into())) };
@@ -122,7 +128,7 @@ fn read_count(value: &Value) -> Result<u64, FieldProblem> {
     if whole < 0 {
         return Err(FieldProblem::Negative(shown()));
     }
-    u64::try_from(whole).ok().filter(|count| *count <= MAX_COUNT).ok_or_else(|| FieldProblem::TooLarge(shown()))
+    u64::try_from(whole).ok().filter(|count| *count <= MAX_TOKENS).ok_or_else(|| FieldProblem::TooLarge(shown()))
 }
 
 /// What a value is, but not what it says: a text in the wrong place may be part of a conversation.

@@ -23,7 +23,7 @@ pub fn parse_usage(usage: &Value) -> Result<ParsedUsage, FieldError> {
     Ok(ParsedUsage {
         tokens,
         terms: ServiceTerms {
-            service_tier: fields.text("trafficType").and_then(service_tier),
+            service_tier: fields.name("trafficType").and_then(service_tier),
             ..ServiceTerms::default()
         },
         has_usage: fields.has_any(&["promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount"]),

@@ -3,26 +3,15 @@
 
 mod event;
 
-use self::event::{BlockStart, ContentDelta, EventKind, Message, MessageDelta, MessageStart, StreamError};
-use super::ParsedUsage;
+use self::event::{BlockStart, ContentDelta, Message, MessageDelta, MessageStart, StreamError, TypeField};
 use super::anthropic;
+use super::field::is_name;
 use super::tool_names::ToolNames;
+use super::{ParsedUsage, kept_json};
 use serde_json::Value;
 
-/// A usage object is some hundred bytes. What is far larger is not worth keeping beside every event.
-const MAX_USAGE_JSON_BYTES: usize = 16 * 1024;
 /// How many characters make a token, where nothing better is known.
 const CHARS_PER_TOKEN: u64 = 4;
-/// An event with one of these names is what its name says. Of any other, `error` among them, its data tells.
-const KINDS: [&[u8]; 7] = [
-    b"content_block_delta",
-    b"content_block_start",
-    b"content_block_stop",
-    b"message_delta",
-    b"message_start",
-    b"message_stop",
-    b"ping",
-];
 
 /// What is known of a call so far.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,11 +38,25 @@ pub struct MessageReading {
     written_chars: u64,
 }
 
-/// The counts to record, and whether the output had to be estimated.
+/// What to record of a call, and whether its output had to be estimated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownUsage {
     pub parsed: ParsedUsage,
+    /// Who answered: after a fallback not the model that the message names.
+    pub model: Option<String>,
     pub is_estimated: bool,
+}
+
+/// What an event is of which the name is trusted. An `error` is not: only its data tells that it is one.
+#[derive(Clone, Copy)]
+enum EventKind {
+    MessageStart,
+    BlockStart,
+    BlockDelta,
+    MessageDelta,
+    MessageStop,
+    /// A block's end, a ping.
+    TellsNothing,
 }
 
 /// An event is not what its kind should be.
@@ -83,65 +86,71 @@ impl MessageReading {
         if self.is_stopped {
             return;
         }
-        let read = if KINDS.contains(&name) { self.read_as(name, data) } else { self.read_unnamed(data) };
+        let read = match EventKind::named(name) {
+            Some(kind) => self.read_as(kind, data),
+            None => self.read_unnamed(data),
+        };
         if read.is_err() {
             self.unread_events += 1;
         }
     }
 
-    /// The counts as they stand: exact if the answer was complete and said so, else with the output estimated from what
-    /// was written (a stream that breaks off has only told a placeholder of it).
+    /// The counts as they stand, as they are billed: exact if the answer was complete and said so, else with the output estimated
+    /// from what was written (a stream that breaks off has only told a placeholder of it).
     pub fn known_usage(&self) -> KnownUsage {
         let mut parsed = self.parsed.clone();
         let is_exact = self.has_ended && self.has_final_output;
         if !is_exact && parsed.has_usage {
             parsed.tokens.output = parsed.tokens.output.max(self.written_chars / CHARS_PER_TOKEN);
         }
-        let is_contradictory = !parsed.contradictions.is_empty();
-        let is_estimated = parsed.has_usage && (!is_exact || is_contradictory || self.unread_events > 0);
-        KnownUsage { parsed, is_estimated }
+        let is_free = anthropic::is_free_refusal(self.stop_reason.as_deref(), &parsed.tokens);
+        let is_doubtful = !is_exact || !parsed.contradictions.is_empty() || self.unread_events > 0;
+        KnownUsage {
+            is_estimated: parsed.has_usage && is_doubtful && !is_free,
+            model: parsed.serving_model.clone().or_else(|| self.model.clone()),
+            parsed: parsed.billed(self.stop_reason.as_deref()),
+        }
     }
 
     /// The usage object as it came, or as its pieces add up. None where there was none, or it is too large to keep.
     pub fn usage_json(&self) -> Option<String> {
-        let json = (!self.usage.is_null()).then(|| serde_json::to_string(&self.usage).ok()).flatten();
-        json.filter(|json| json.len() <= MAX_USAGE_JSON_BYTES)
+        kept_json(&self.usage)
     }
 
     /// Of a stream without event names, or with names that are no kinds.
     fn read_unnamed(&mut self, data: &[u8]) -> Result<(), Unreadable> {
-        let EventKind { kind } = serde_json::from_slice(data)?;
-        self.read_as(kind.as_bytes(), data)
+        let TypeField { kind } = serde_json::from_slice(data)?;
+        match EventKind::named(kind.as_bytes()) {
+            Some(kind) => self.read_as(kind, data)?,
+            None if kind == "error" => self.error_type = Some(type_of_error(data)),
+            // Kinds that do not exist yet must not be trouble.
+            None => {}
+        }
+        Ok(())
     }
 
-    fn read_as(&mut self, kind: &[u8], data: &[u8]) -> Result<(), Unreadable> {
+    fn read_as(&mut self, kind: EventKind, data: &[u8]) -> Result<(), Unreadable> {
         match kind {
-            b"message_start" => self.start(serde_json::from_slice::<MessageStart>(data)?.message),
-            b"content_block_start" => {
+            EventKind::MessageStart => self.start(serde_json::from_slice::<MessageStart>(data)?.message),
+            EventKind::BlockStart => {
                 self.has_content = true;
                 let BlockStart { content_block } = serde_json::from_slice(data)?;
                 self.tools_used.add(content_block.kind.as_deref(), content_block.name.as_deref());
                 Ok(())
             }
-            b"content_block_delta" => {
+            EventKind::BlockDelta => {
                 self.has_content = true;
                 let ContentDelta { delta } = serde_json::from_slice(data)?;
                 self.written_chars += delta.chars();
                 Ok(())
             }
-            b"message_delta" => self.read_message_delta(serde_json::from_slice(data)?),
-            b"message_stop" => {
+            EventKind::MessageDelta => self.read_message_delta(serde_json::from_slice(data)?),
+            EventKind::MessageStop => {
                 self.has_ended = true;
                 self.is_stopped = true;
                 Ok(())
             }
-            b"error" => {
-                let error = serde_json::from_slice::<StreamError>(data).ok();
-                self.error_type = Some(error.map_or_else(|| "unknown".into(), |StreamError { error }| error.kind));
-                Ok(())
-            }
-            // Kinds that do not exist yet must not be trouble.
-            _ => Ok(()),
+            EventKind::TellsNothing => Ok(()),
         }
     }
 
@@ -179,6 +188,25 @@ impl MessageReading {
         self.usage = merged;
         Ok(())
     }
+}
+
+impl EventKind {
+    fn named(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"message_start" => Self::MessageStart,
+            b"content_block_start" => Self::BlockStart,
+            b"content_block_delta" => Self::BlockDelta,
+            b"message_delta" => Self::MessageDelta,
+            b"message_stop" => Self::MessageStop,
+            b"content_block_stop" | b"ping" => Self::TellsNothing,
+            _ => return None,
+        })
+    }
+}
+
+fn type_of_error(data: &[u8]) -> String {
+    let error = serde_json::from_slice::<StreamError>(data).ok().map(|StreamError { error }| error.kind);
+    error.filter(|kind| is_name(kind)).unwrap_or_else(|| "unknown".into())
 }
 
 impl From<serde_json::Error> for Unreadable {

@@ -109,7 +109,7 @@ async fn a_call_is_priced_and_in_the_ledger_under_its_own_id() {
     let recorder = recorder_in(folder.path()).await;
     recorder.start(&call_start("call-1")).await;
     recorder.usage("call-1", &record_of("call-1", 1_000, 1));
-    recorder.end("call-1", record_of("call-1", 1_000, 500));
+    recorder.end("call-1", &[record_of("call-1", 1_000, 500)]);
     recorder.drained().await;
     let event = recorder.shared.ledger.event(&owner(), "call-1").await.unwrap().unwrap();
     // $3 and $15 per million: 1,000 × 3,000 + 500 × 15,000 nano-dollars.
@@ -139,7 +139,7 @@ async fn calls_under_way_of_somebody_erased_leave_no_trace() {
     recorder.start(&of_ann("ends")).await;
     recorder.start(&of_ann("is cut off")).await;
     ledger.erase_account(&ann.user_id, &Actor::command_line(), NOW_MS).await.unwrap().unwrap();
-    recorder.end("ends", UsageRecord { user_id: ann.user_id.clone(), ..record_of("ends", 1_000, 500) });
+    recorder.end("ends", &[UsageRecord { user_id: ann.user_id.clone(), ..record_of("ends", 1_000, 500) }]);
     recorder.drained().await;
     wait_for_frames(&recorder, 1).await;
     kill(recorder).await;
@@ -163,7 +163,7 @@ async fn a_call_that_ends_after_any_silence_is_written_though_nothing_follows() 
     for silence_ms in 0..20 {
         tokio::time::sleep(Duration::from_millis(silence_ms)).await;
         let id = format!("call-{silence_ms}");
-        recorder.end(&id, record_of(&id, 1, 1));
+        recorder.end(&id, &[record_of(&id, 1, 1)]);
         let drained = tokio::time::timeout(Duration::from_secs(20), recorder.drained()).await;
         assert!(drained.is_ok(), "after {silence_ms} ms: {:?}", recorder.health());
     }
@@ -194,7 +194,7 @@ async fn parts_follow_their_call() {
         part_of: Some(call.dedup_key.clone()),
         ..record_of("call-1", 7, 3)
     };
-    recorder.end_with_parts("call-1", &[call, advisor]);
+    recorder.end("call-1", &[call, advisor]);
     recorder.drained().await;
     let summary = recorder.shared.ledger.report(&owner(), &UsageQuery::default(), NOW_MS).await.unwrap().summary;
     assert_eq!((summary.total_calls, summary.total_tokens), (1, 120));
@@ -206,7 +206,7 @@ async fn calls_that_a_crash_left_open_are_ended_once_with_what_is_known() {
     let recorder = recorder_in(folder.path()).await;
     assert!(write_all(&recorder, &["begun", "counted", "ended"]).await);
     recorder.usage("counted", &record_of("counted", 2_000, 3));
-    recorder.end("ended", record_of("ended", 10, 20));
+    recorder.end("ended", &[record_of("ended", 10, 20)]);
     recorder.drained().await;
     kill(recorder).await;
 
@@ -273,7 +273,7 @@ async fn a_ledger_that_is_stuck_holds_up_no_call_and_gets_all_of_them_later() {
     for index in 0..50 {
         let id = format!("call-{index}");
         recorder.start(&call_start(&id)).await;
-        recorder.end(&id, record_of(&id, 10, 20));
+        recorder.end(&id, &[record_of(&id, 10, 20)]);
     }
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     // So long that the ledger gives up waiting, and the calls have to be handed over once more.
@@ -317,8 +317,8 @@ async fn a_call_that_waited_until_its_events_are_no_longer_kept_is_counted_as_re
     ledger.settle_events_before(NOW_MS).await.unwrap();
     let recorder = recorder_in(folder.path()).await;
     let next_week = UsageRecord { occurred_at_ms: NOW_MS + 7 * 24 * 3_600_000, ..record_of("new", 1, 1) };
-    recorder.end("old", record_of("old", 1, 1));
-    recorder.end("new", next_week);
+    recorder.end("old", &[record_of("old", 1, 1)]);
+    recorder.end("new", &[next_week]);
     recorder.drained().await;
     assert!(ledger.event(&owner(), "new").await.unwrap().is_some(), "it does not hold up the others");
     assert_eq!(ledger.event(&owner(), "old").await.unwrap(), None);
@@ -337,7 +337,7 @@ async fn a_full_spool_loses_nothing_until_memory_is_full_too_and_counts_what_it_
     let long = UsageRecord { usage_json: Some("x".repeat(64 * 1024)), ..record_of("", 1, 1) };
     let end = |index: usize| {
         let id = format!("call-{index}");
-        recorder.end(&id, UsageRecord { dedup_key: id.clone(), ..long.clone() });
+        recorder.end(&id, &[UsageRecord { dedup_key: id.clone(), ..long.clone() }]);
     };
     // 64 KiB each: 2 fit into the file, about 31 into memory.
     (0..20).for_each(end);
@@ -371,7 +371,7 @@ async fn closing_hands_over_what_is_left() {
     let ledger = recorder.shared.ledger.clone();
     for index in 0..700 {
         let id = format!("call-{index}");
-        recorder.end(&id, record_of(&id, 1, 1));
+        recorder.end(&id, &[record_of(&id, 1, 1)]);
     }
     recorder.close().await;
     assert_eq!(recorder.health().spool_depth, 0);

@@ -122,14 +122,14 @@ impl Drain {
             }
         }
         let owners = self.claim_batches(&calls).await?;
-        let events = readable.iter().zip(&calls).flat_map(|(stored, call)| self.events_of(stored, call, &owners));
+        let events = readable.iter().zip(calls).flat_map(|(stored, call)| self.events_of(stored, call, &owners));
         let events = events.collect();
         match self.ledger.apply(events).await {
             Ok(applied) if !applied.iter().any(is_too_old) => self.note_recorded(&readable),
             Err(error) if !error.is_about_the_data() => return Err(error),
             Ok(_) | Err(_) => {
-                for (stored, call) in readable.into_iter().zip(&calls) {
-                    self.hand_over_alone(stored, call, &owners).await?;
+                for stored in readable {
+                    self.hand_over_alone(stored, &owners).await?;
                     self.position = stored.number;
                 }
             }
@@ -157,13 +157,12 @@ impl Drain {
     }
 
     /// One call that the ledger refuses must not hold up the others.
-    async fn hand_over_alone(
-        &self,
-        stored: &StoredFrame,
-        call: &Ended,
-        owners: &BatchOwners,
-    ) -> Result<(), LedgerError> {
+    async fn hand_over_alone(&self, stored: &StoredFrame, owners: &BatchOwners) -> Result<(), LedgerError> {
         for tries_left in (0..TRIES).rev() {
+            let call = match ended(&stored.frame) {
+                Ok(call) => call,
+                Err(error) => return self.set_aside(stored, &error.to_string()).await,
+            };
             match self.ledger.apply(self.events_of(stored, call, owners)).await {
                 Ok(applied) => {
                     match applied.first() {
@@ -183,10 +182,10 @@ impl Drain {
     }
 
     /// The call has the id that the client was told; its parts get their own. What a batch made is its owner's.
-    fn events_of(&self, stored: &StoredFrame, call: &Ended, owners: &BatchOwners) -> Vec<UsageEvent> {
+    fn events_of(&self, stored: &StoredFrame, call: Ended, owners: &BatchOwners) -> Vec<UsageEvent> {
         let owner = call.batch.as_ref().and_then(|claim| owners.get(&claim.batch_id));
         let ids = std::iter::once(Some(stored.frame.call_id.clone())).chain(std::iter::repeat(None));
-        let records = call.records.iter().cloned().map(|record| match owner {
+        let records = call.records.into_iter().map(|record| match owner {
             Some(owner) => owner.own(record),
             None => record,
         });

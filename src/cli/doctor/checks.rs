@@ -99,10 +99,7 @@ fn disk(config: &Config) -> Finding {
 }
 
 fn catalogue(config: &Config, now_ms: i64) -> Finding {
-    let cards = match price_book(config) {
-        Ok(prices) => prices.len(),
-        Err(error) => return finding("prices", Fail, error.to_string()),
-    };
+    let cards = price_book(config).len();
     let Some(day) = catalogue_day() else {
         return finding("prices", Warn, format!("{cards} cards, of an unknown day"));
     };

@@ -1,5 +1,5 @@
 //! One of several budgets: whose spend it counts, over which period, and what happens at its limit. Where the month of a
-//! user's first budget stands in the brief's shape is in the module above.
+//! user's first budget stands in TheBridge's shape is in the module above.
 
 use super::{AtLimit, Budget, MAX_LIMIT_CENTS};
 use crate::domain::money::NanoUsd;
@@ -68,7 +68,7 @@ pub struct Raise {
 }
 
 /// What a budget asks of a call to know whether it is one of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CallScope {
     pub user_id: UserId,
     pub api_key_id: Option<String>,
@@ -105,7 +105,7 @@ impl NamedBudget {
         Ok(())
     }
 
-    /// The user's one budget of the brief, as one among several.
+    /// The user's one budget, TheBridge's, as one among several.
     pub fn of_default(user: &UserId, budget: &Budget) -> Self {
         Self {
             user_id: user.clone(),

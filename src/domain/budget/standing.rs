@@ -1,5 +1,5 @@
 //! Where one of several budgets stands in the period that now is in, from what its days have cost. The month of a user's
-//! first budget has a shape of its own, the brief's, in the module above.
+//! first budget has a shape of its own, TheBridge's, in the module above.
 
 use super::{NamedBudget, percent_used};
 use crate::domain::money::{NanoUsd, format_cost};

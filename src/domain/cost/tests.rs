@@ -30,7 +30,7 @@ fn terms(tier: &str, speed: &str, geo: &str) -> ServiceTerms {
 }
 
 #[test]
-fn v1_the_briefs_example_costs_what_it_says() {
+fn v1_thebridges_example_costs_what_it_says() {
     let priced = calculate_cost(&PriceBook::builtin(), "claude-sonnet-4-20250514", &counts(1_000, 500), MARCH_2026_MS);
     assert_eq!(priced.cost, Some(NanoUsd(10_500_000)));
     assert_eq!(priced.parts.input, NanoUsd(3_000_000));
@@ -46,7 +46,7 @@ fn v1_the_briefs_example_costs_what_it_says() {
 }
 
 #[test]
-fn the_briefs_models_price_separate_thinking_at_its_rates() {
+fn thebridges_models_price_separate_thinking_at_its_rates() {
     let thinking = TokenCounts { thinking: 1_000_000, ..Default::default() };
     for (model, usd) in
         [("claude-sonnet-4-20250514", "3"), ("claude-opus-4-20250514", "15"), ("claude-3-5-haiku-20241022", "0.8")]

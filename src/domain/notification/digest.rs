@@ -1,6 +1,6 @@
 //! A digest: what was spent in the days before it, and the alerts that waited for it.
 
-use super::{Fact, MAX_FACTS, Notification, Topic, count_by_level, level_word};
+use super::{Fact, MAX_FACTS, Notification, Topic, count_by_level, counted, level_word};
 use crate::domain::budget::{AlertLevel, NamedBudget, percent_used};
 use crate::domain::channel::DigestPeriod;
 use crate::domain::money::{NanoUsd, format_cost, group_thousands};
@@ -112,11 +112,10 @@ fn days_of(DigestPeriod { from, to, .. }: DigestPeriod) -> String {
 
 /// `1,204 calls, 12 % more than the day before.`
 fn sentence_of(figures: &DigestFigures) -> String {
-    let calls = match figures.calls {
-        0 => return "No calls.".into(),
-        1 => "1 call".to_owned(),
-        many => format!("{} calls", group_thousands(many)),
-    };
+    if figures.calls == 0 {
+        return "No calls.".into();
+    }
+    let calls = counted(figures.calls, "call");
     let before = if figures.period.from == figures.period.to { "the day before" } else { "the week before" };
     let (now, then) = (figures.spent.0, figures.spent_before.0);
     if then <= 0 {

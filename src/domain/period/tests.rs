@@ -3,8 +3,6 @@ use chrono_tz::TZ_VARIANTS;
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
 
-const DAY_MS: i64 = 24 * HOUR_MS;
-
 fn zone(name: &str) -> Zone {
     Zone::parse(name).unwrap()
 }

@@ -31,7 +31,7 @@ pub(super) struct NameForm {
 
 /// A model id, read so far that other spellings of it are known: with a provider in front, with a date, `-latest` or
 /// nothing behind. An id without a date is an alias of every dated one; two dates are two models.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ModelName {
     /// In lower case.
     id: String,
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn families_are_the_briefs_for_claude_and_stable_for_others() {
+    fn families_are_thebridges_for_claude_and_stable_for_others() {
         for (model, family) in [
             ("claude-sonnet-4-20250514", "sonnet"),
             ("claude-3-5-haiku-latest", "haiku"),

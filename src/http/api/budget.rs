@@ -1,6 +1,6 @@
 //! `GET` and `POST /api/analytics/budget`: the monthly budget and where the running month stands.
 
-use crate::capture::ingest::{FieldError, object_with};
+use crate::capture::json_fields::{FieldError, object_with};
 use crate::domain::audit::Actor;
 use crate::domain::budget::{AtLimit, Budget, BudgetStatus};
 use crate::domain::usage::UserId;

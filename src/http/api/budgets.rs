@@ -1,7 +1,7 @@
 //! `/api/analytics/budgets`: all budgets of a user, each with where its running period stands. The first one, which
 //! everybody has, is only shown here: `budget` changes it.
 
-use crate::capture::ingest::{FieldError, object_with};
+use crate::capture::json_fields::{FieldError, object_with};
 use crate::domain::audit::Actor;
 use crate::domain::budget::{
     AtLimit, Budget, BudgetPeriod, BudgetScope, BudgetStanding, DEFAULT_BUDGET, NamedBudget, Raise,

@@ -1,7 +1,7 @@
 //! `/api/channels` and `/api/deliveries`: where alerts go, a test of it, and the log of what went there. Addresses and
 //! passwords go in and never come out; a webhook's signing secret comes out once, when it is made.
 
-use crate::capture::ingest::{FieldError, object_with};
+use crate::capture::json_fields::{FieldError, object_with};
 use crate::domain::audit::Actor;
 use crate::domain::channel::input::ChannelInput;
 use crate::domain::channel::{Channel, Target, level_name};

@@ -1,7 +1,8 @@
 //! `GET /api/prices` lists price cards; `POST /api/prices/calculate` says what a call would cost.
 
 use super::Params;
-use crate::capture::ingest::{self, object_with};
+use crate::capture::ingest::priced_input;
+use crate::capture::json_fields::{instant, object_with};
 use crate::capture::provider::price_parsed;
 use crate::domain::cost::{CostLine, PricedUsage};
 use crate::domain::money::NanoUsd;
@@ -107,8 +108,8 @@ pub async fn calculate(
 ) -> Result<Json<CostAnswer>, ApiError> {
     let fields = object_with(&body, &CALCULATE_FIELDS)?;
     let now_ms = state.clock.now_ms();
-    let at_ms = ingest::instant(fields, "at", now_ms)?.unwrap_or(now_ms);
-    let input = ingest::priced_input(fields, &state.prices, at_ms, false)?;
+    let at_ms = instant(fields, "at", now_ms)?.unwrap_or(now_ms);
+    let input = priced_input(fields, &state.prices, at_ms, false)?;
     let (call, parts) = price_parsed(&state.prices, Some(&input.provider), &input.model, at_ms, &input.parsed);
     Ok(Json(CostAnswer::of(&call, &parts)))
 }

@@ -1,6 +1,7 @@
 //! `POST /api/analytics/usage`: tracking, one event or up to 1,000. It answers only once they are on disk (invariant 3).
 
-use crate::capture::ingest::{self, FieldError, MAX_EVENTS};
+use crate::capture::ingest::{self, MAX_EVENTS};
+use crate::capture::json_fields::FieldError;
 use crate::domain::money::NanoUsd;
 use crate::domain::usage::{PricingState, Scope, UsageRecord, UserId};
 use crate::http::auth::Principal;

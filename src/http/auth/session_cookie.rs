@@ -5,6 +5,8 @@
 //! alone. On this machine's own addresses there is no https, and they are `sid` and `oidc`.
 
 use super::Access;
+use crate::config::PublicUrl;
+use crate::domain::host;
 use crate::ledger::token::Token;
 use axum::http::header::{COOKIE, HOST};
 use axum::http::{HeaderMap, HeaderValue};
@@ -66,5 +68,5 @@ fn cookie(name: &str, value: &str, more: &str, headers: &HeaderMap, access: &Acc
 
 fn is_public(headers: &HeaderMap, access: &Access) -> bool {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    access.public_url().is_some_and(|url| url.authority().eq_ignore_ascii_case(host))
+    host::is_public(host, access.public_url().map(PublicUrl::authority))
 }

@@ -11,7 +11,7 @@ use crate::ledger::{LedgerError, Outcome};
 
 const MINUTE_MS: i64 = 60_000;
 
-pub(super) fn channel(user: UserId, id: &str) -> Channel {
+pub(crate) fn channel(user: UserId, id: &str) -> Channel {
     Channel {
         user_id: user,
         id: id.into(),

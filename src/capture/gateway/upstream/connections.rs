@@ -11,6 +11,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::time::timeout;
 use tower_service::Service;
 
 /// Anthropic closes idle connections after about a minute. One that has been idle for this long is not used again, so that no request
@@ -25,6 +26,7 @@ pub struct Connections(Arc<Shared>);
 
 struct Shared {
     connector: Connector,
+    connect_timeout: Duration,
     provider: Uri,
     /// The one that was used last is the last.
     idle: Mutex<Vec<Idle>>,
@@ -62,14 +64,15 @@ impl Connections {
         let cryptography = Arc::new(rustls::crypto::ring::default_provider());
         let builder = HttpsConnectorBuilder::new().with_provider_and_webpki_roots(cryptography)?;
         let connector = builder.https_or_http().enable_http1().wrap_connector(tcp);
-        Ok(Self(Arc::new(Shared { connector, provider, idle: Mutex::default() })))
+        Ok(Self(Arc::new(Shared { connector, connect_timeout, provider, idle: Mutex::default() })))
     }
 
     /// Others to the same provider.
     #[must_use]
     pub fn anew(&self) -> Self {
-        let Shared { connector, provider, .. } = &*self.0;
-        Self(Arc::new(Shared { connector: connector.clone(), provider: provider.clone(), idle: Mutex::default() }))
+        let Shared { connector, connect_timeout, provider, .. } = &*self.0;
+        let (connector, connect_timeout, provider) = (connector.clone(), *connect_timeout, provider.clone());
+        Self(Arc::new(Shared { connector, connect_timeout, provider, idle: Mutex::default() }))
     }
 
     /// Sends a request whose address is a path, and gives the answer's head. On a connection that turns out to be closed
@@ -78,7 +81,8 @@ impl Connections {
         loop {
             let (mut sender, was_idle) = match self.0.take_idle() {
                 Some(sender) => (sender, true),
-                None => (self.0.connect().await?, false),
+                // Boxed: it is rare, and calls need not carry its size.
+                None => (Box::pin(self.0.connect()).await?, false),
             };
             match sender.try_send_request(request).await {
                 Ok(answer) => return Ok((answer, Held { sender, home: self.0.clone() })),
@@ -119,7 +123,9 @@ impl Shared {
     async fn connect(&self) -> Result<SendRequest<RequestBody>, SendError> {
         let mut connector = self.connector.clone();
         poll_fn(|cx| connector.poll_ready(cx)).await.map_err(SendError::Connect)?;
-        let stream = connector.call(self.provider.clone()).await.map_err(SendError::Connect)?;
+        // The connector's own limit is for TCP alone: a name that is not found and a handshake that hangs take time too.
+        let connected = timeout(self.connect_timeout, connector.call(self.provider.clone())).await;
+        let stream = connected.map_err(|late| SendError::Connect(late.into()))?.map_err(SendError::Connect)?;
         let (sender, connection) = handshake(stream).await?;
         // What goes wrong on it, its call is told.
         tokio::spawn(async move { connection.await.ok() });

@@ -1,10 +1,10 @@
 //! One line of a Claude Code session log: what it says of a call. Prompt and answer texts are skipped while parsing,
 //! so they are never in memory as values, let alone kept.
 
+use crate::capture::parts::parts_of;
 use crate::capture::provider::tool_names::ToolNames;
-use crate::capture::provider::{SubInference, anthropic};
+use crate::capture::provider::{anthropic, kept_json};
 use crate::domain::price::PriceBook;
-use crate::domain::tokens::TokenCounts;
 use crate::domain::usage::{CallContext, CallOutcome, Source, UsageRecord, UserId};
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,8 +12,6 @@ use serde_json::error::Category;
 
 /// Ids, model and folder names longer than this are not ids.
 const MAX_NAME_BYTES: usize = 512;
-/// A usage object is some hundred bytes. What is far larger is not worth keeping beside every event.
-const MAX_USAGE_JSON_BYTES: usize = 16 * 1024;
 
 /// What a line says.
 #[derive(Debug)]
@@ -140,11 +138,10 @@ fn read_message(entry: Entry, user: &UserId) -> Result<Line, LineError> {
     let dedup_key = dedup_key(request_id.as_deref(), message_id.as_deref(), session_id.as_deref(), uuid.as_deref())?;
 
     let parsed = anthropic::parse_usage(&usage).map_err(|error| LineError::ImpossibleCount(error.field))?;
+    let parsed = parsed.billed(message.stop_reason.as_deref());
     // After a fallback the model that answered is not the one that was asked.
     let model = parsed.serving_model.unwrap_or(model);
     let at_ms = entry.timestamp.as_deref().and_then(timestamp_ms).ok_or(LineError::NoTimestamp)?;
-    let is_free = anthropic::is_free_refusal(message.stop_reason.as_deref(), &parsed.tokens);
-    let usage_json = Some(usage.to_string()).filter(|json| json.len() <= MAX_USAGE_JSON_BYTES);
     let record = UsageRecord {
         user_id: user.clone(),
         occurred_at_ms: at_ms,
@@ -154,7 +151,7 @@ fn read_message(entry: Entry, user: &UserId) -> Result<Line, LineError> {
         is_sidechain: entry.is_sidechain == Some(true),
         provider: provider_of(&model, at_ms),
         model,
-        tokens: if is_free { TokenCounts::default() } else { parsed.tokens },
+        tokens: parsed.tokens,
         has_usage: parsed.has_usage,
         is_estimated: !parsed.contradictions.is_empty(),
         web_search_count: parsed.web_search_count,
@@ -169,34 +166,10 @@ fn read_message(entry: Entry, user: &UserId) -> Result<Line, LineError> {
             ..CallContext::default()
         },
         outcome: CallOutcome { stop_reason: message.stop_reason, ..CallOutcome::default() },
-        usage_json,
+        usage_json: kept_json(&usage),
     };
-    let parts =
-        parsed.sub_inferences.into_iter().enumerate().map(|(index, sub)| part_of(&record, index, sub)).collect();
+    let parts = parts_of(&record, &parsed.sub_inferences);
     Ok(Line::Usage(Box::new(Sighting { record, parts })))
-}
-
-/// A sub-inference as a record of its own. Its ids continue those of its parent, so a replayed part is recognised by
-/// the same rule as a replayed message.
-fn part_of(parent: &UsageRecord, index: usize, sub: SubInference) -> UsageRecord {
-    let suffix = format!("{}:{index}", sub.kind.name());
-    let model = sub.model.unwrap_or_else(|| parent.model.clone());
-    UsageRecord {
-        dedup_key: format!("{}:{suffix}", parent.dedup_key),
-        part_of: Some(parent.dedup_key.clone()),
-        provider: provider_of(&model, parent.occurred_at_ms),
-        model,
-        tokens: sub.tokens,
-        has_usage: true,
-        web_search_count: 0,
-        context: CallContext {
-            tools_used: Vec::new(),
-            message_id: parent.context.message_id.as_ref().map(|id| format!("{id}:{suffix}")),
-            ..parent.context.clone()
-        },
-        usage_json: None,
-        ..parent.clone()
-    }
 }
 
 /// What makes two lines the same call: the provider's request id; without one (LLM gateways leave it out and may

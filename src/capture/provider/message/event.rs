@@ -10,7 +10,7 @@ use std::fmt;
 
 /// What the other fields depend on, where the event's name does not tell.
 #[derive(Deserialize)]
-pub struct EventKind<'a> {
+pub struct TypeField<'a> {
     #[serde(rename = "type", borrow)]
     pub kind: Cow<'a, str>,
 }

@@ -12,14 +12,14 @@ async fn a_backup_holds_the_calls_that_wait_for_the_ledger() {
     std::fs::create_dir(&there).unwrap();
     let recorder = recorder_in(&here).await;
     recorder.start(&call_start("call-recorded")).await;
-    recorder.end("call-recorded", record_of("call-recorded", 1_000, 500));
+    recorder.end("call-recorded", &[record_of("call-recorded", 1_000, 500)]);
     recorder.drained().await;
     // From now on the ledger takes nothing: one call waits for it, one is still running.
     let held = recorder.shared.ledger.hold_for_test().await;
     for call_id in ["call-waiting", "call-running"] {
         recorder.start(&call_start(call_id)).await;
     }
-    recorder.end("call-waiting", record_of("call-waiting", 100, 10));
+    recorder.end("call-waiting", &[record_of("call-waiting", 100, 10)]);
     recorder.usage("call-running", &record_of("call-running", 70, 1));
     wait_for_frames(&recorder, 4).await;
 

@@ -45,7 +45,7 @@ async fn all_are_recorded_once(recorder: &Recorder, ended: u64) {
 
 /// Ends a call with so much to say that three fill the spool.
 fn end_at_length(recorder: &Recorder, id: &str) {
-    recorder.end(id, UsageRecord { usage_json: Some("x".repeat(64 * 1024)), ..record_of(id, 1, 1) });
+    recorder.end(id, &[UsageRecord { usage_json: Some("x".repeat(64 * 1024)), ..record_of(id, 1, 1) }]);
 }
 
 async fn wait_until_full(recorder: &Recorder) {

@@ -105,7 +105,7 @@ fn the_projection_is_over_the_given_days() {
 }
 
 #[test]
-fn the_json_keeps_the_briefs_names() {
+fn the_json_keeps_thebridges_names() {
     let week = totals(7, 700, 700);
     let report = report_of(week, None, vec![model("claude-sonnet-4", "sonnet", week)]);
     let json = serde_json::to_value(&report).unwrap();
