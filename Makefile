@@ -11,7 +11,7 @@ sources := $(shell find src migrations style public -type f 2>/dev/null) Cargo.t
 	measure clean setup setup-test
 help:
 	@echo 'make run    build and serve on http://127.0.0.1:3000'
-	@echo 'make test   every check and test there is'
+	@echo 'make test   the checks and tests, but for what takes long or downloads clients (see parts)'
 	@echo 'parts: make dev build lint unit e2e conformance fuzz soak mutants bench bench-anomaly bench-gateway bench-listeners measure clean'
 
 run: build
@@ -57,7 +57,7 @@ soak: setup-test
 	@TOLLBRIDGE_KILLS=200 TOLLBRIDGE_TEST_ALL=1 scripts/with_postgres.sh cargo nextest run --features ssr --test gateway --test recorder \
 		--no-capture killed_at_any_moment
 
-# Breaks the recorder in a dozen ways, each in a copy, and fails if no test notices. About ten minutes.
+# Breaks the recorder in sixteen ways, each in a copy, and fails if no test notices. About ten minutes.
 mutants: setup-test
 	@scripts/mutants.sh
 

@@ -140,6 +140,6 @@ set_up_wasm_opt
 if [ "$part" = test ]; then
   set_up_nextest
   set_up_cargo_deny
-  [ -x "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -1)" ] || install_debian postgresql-15
+  [ -x "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -1)" ] || install_debian postgresql
   set_up_browser_tests
 fi
