@@ -8,7 +8,7 @@
 //! | [`domain`] | the rules: money, tokens, prices, cost, time, budgets, anomalies, forecasts. No input or output; compiles for server and browser |
 //! | `capture` | how usage gets in: the gateway and the chat on it, providers' usage objects, the tracking input, log import, sample data; all of it ends in `capture::recorder`, running calls by way of its spool |
 //! | `ledger` | the database, and the only place with SQL: `apply` writes, `usage` answers from rollups, `doctor` proves them |
-//! | `watch` | what acts by itself: budgets that cross their thresholds and unusual days become alerts, once each; `watch::notify` sends them |
+//! | `watch` | what acts by itself: budgets that cross their thresholds and unusual days become alerts, once each, and lost calls are told; `watch::notify` sends all of it |
 //! | `http` | the web server: every route and layer on one page (`http::router`), the API, the guards |
 //! | `app` | the dashboard in Leptos: pages, widgets, charts, server functions |
 //! | `config`, `cli` | the settings, and the commands |

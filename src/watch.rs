@@ -1,6 +1,7 @@
 //! What looks by itself: whether budgets cross their thresholds and whether today is unusual, each written down once as
-//! an alert, and whether calls were lost, which is told once. What crosses and what is unusual are rules of `domain`; that an alert is there once, whoever looks how often,
-//! is the ledger's doing (`ledger::alert`). Nothing here is kept in memory that a restart would miss.
+//! an alert, and whether calls were lost, which is told once. What crosses and what is unusual are rules of `domain`; that
+//! an alert is there once, whoever looks how often, is the ledger's doing (`ledger::alert`). Nothing here is
+//! kept in memory that a restart would miss.
 
 mod anomaly;
 mod budget;

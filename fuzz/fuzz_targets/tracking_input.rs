@@ -5,8 +5,8 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use std::sync::{Arc, LazyLock};
 use tollbridge::capture::ingest::parse_event;
-use tollbridge::domain::tokens::MAX_TOKENS;
 use tollbridge::domain::price::PriceBook;
+use tollbridge::domain::tokens::MAX_TOKENS;
 use tollbridge::domain::usage::{UsageRecord, UserId};
 
 static BOOK: LazyLock<Arc<PriceBook>> = LazyLock::new(PriceBook::builtin);

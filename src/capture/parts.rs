@@ -1,5 +1,5 @@
 //! A call's sub-inferences as usage records of their own, which every way in gives the same keys: however a call is seen again, so
-//! are its parts.
+//! are its parts. A part is the call's provider's, whatever its model.
 
 use super::provider::SubInference;
 use crate::domain::usage::{CallContext, UsageRecord};

@@ -187,6 +187,11 @@ impl Recorder {
         self.shared.counters.health()
     }
 
+    /// Tells this recorder from those of other servers on the same ledger, also after a restart.
+    pub fn spool_id(&self) -> &str {
+        self.shared.file.id()
+    }
+
     /// How large the spool is on disk.
     pub fn spool_bytes(&self) -> u64 {
         self.shared.file.bytes()

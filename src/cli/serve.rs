@@ -68,7 +68,8 @@ pub async fn run(config: Config) -> Result<(), CommandError> {
     };
     let telling = {
         let (recorder, clock) = (recorder.clone(), clock.clone());
-        tokio::spawn(keep_telling_losses(ledger.clone(), move || recorder.health(), move || clock.now_ms()))
+        let spool_id = recorder.spool_id().to_owned();
+        tokio::spawn(keep_telling_losses(ledger.clone(), spool_id, move || recorder.health(), move || clock.now_ms()))
     };
     let house = housekeeping::keep_house(
         ledger.clone(),

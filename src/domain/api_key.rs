@@ -30,7 +30,7 @@ pub enum KeyScope {
     Ingest,
     /// Reading reports and events.
     Read,
-    /// Changing budgets and channels, acknowledging alerts, resuming sessions.
+    /// Changing budgets and channels, acknowledging alerts, resuming sessions; of who sees everyone, reading the audit log.
     Admin,
 }
 

@@ -1,5 +1,5 @@
-//! That calls could not be recorded, told once to each channel of those who manage the server. How many were told of is kept, so that no
-//! restart tells it again.
+//! That calls could not be recorded, told once to each channel of those who manage the server. How many were told of is kept for each
+//! spool, so that no restart tells it again, and servers on one ledger do not take each other's for their own.
 
 use super::delivery::enqueue_in;
 use super::setting::write_setting;
@@ -9,7 +9,6 @@ use crate::domain::recorder_health::LostCalls;
 use crate::domain::usage::UserId;
 use serde::{Deserialize, Serialize};
 
-const TOLD_LOSSES: &str = "told_losses";
 /// A fault that lasts loses calls all the time.
 const TOLD_AT_MOST_EVERY_MS: i64 = 60 * 60_000;
 
@@ -22,9 +21,10 @@ struct Told {
 
 impl Ledger {
     /// Puts a message into the outbox if more calls are lost than it was told of, at most once an hour. `lost` are those that the
-    /// recorder knows of.
-    pub async fn tell_losses(&self, lost: &LostCalls, now_ms: i64) -> Result<(), LedgerError> {
-        let told = self.told_losses().await?;
+    /// recorder with this spool knows of.
+    pub async fn tell_losses(&self, spool_id: &str, lost: &LostCalls, now_ms: i64) -> Result<(), LedgerError> {
+        let setting = format!("told_losses:{spool_id}");
+        let told = self.told(&setting).await?;
         let calls = lost.total();
         let was_just_told = (0..TOLD_AT_MOST_EVERY_MS).contains(&(now_ms - told.at_ms));
         if calls == told.calls || calls > told.calls && was_just_told {
@@ -42,12 +42,12 @@ impl Ledger {
             now_told.at_ms = now_ms;
         }
         let told = serde_json::to_string(&now_told).map_err(|_| LedgerError::OutOfRange("setting.told_losses"))?;
-        write_setting(&mut tx, TOLD_LOSSES, &told).await?;
+        write_setting(&mut tx, &setting, &told).await?;
         tx.commit().await
     }
 
-    async fn told_losses(&self) -> Result<Told, LedgerError> {
-        let kept = self.setting(TOLD_LOSSES).await?;
+    async fn told(&self, setting: &str) -> Result<Told, LedgerError> {
+        let kept = self.setting(setting).await?;
         let told = kept.map(|json| serde_json::from_str(&json)).transpose();
         told.map(Option::unwrap_or_default).map_err(|_| LedgerError::OutOfRange("setting.told_losses"))
     }

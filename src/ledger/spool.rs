@@ -12,7 +12,7 @@ mod segments;
 pub use losses::Losses;
 pub(super) use segments::{FRAME_TABLES, MOVE_REJECTED};
 
-use self::segments::{Segments, open_frames};
+use self::segments::{Segments, open_frames, read_id};
 use super::LedgerError;
 use super::db::{LedgerLock, bytes_of, claim_file, keep_private, log_of, open_to_read};
 use rusqlite::{Connection, Row, params};
@@ -71,6 +71,7 @@ pub struct SpoolFile(Arc<OpenFile>);
 #[derive(Debug)]
 struct OpenFile {
     path: PathBuf,
+    id: String,
     /// Frames with smaller numbers are of earlier processes.
     first_number: i64,
     segments: Mutex<Segments>,
@@ -183,6 +184,11 @@ impl SpoolFile {
         .await
     }
 
+    /// Tells this spool from those of other servers on the same ledger.
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
     /// On disk, with its log.
     pub fn bytes(&self) -> u64 {
         bytes_of(&self.0.path)
@@ -280,6 +286,7 @@ impl OpenFile {
         let segments = Segments::open(writer, (max_bytes / PAGE_BYTES).max(MIN_PAGES))?;
         let reader = connect(&path)?;
         Ok(Self {
+            id: read_id(&reader)?,
             path,
             first_number: segments.next_number(),
             segments: Mutex::new(segments),

@@ -240,7 +240,7 @@ on_both!(lost_calls_are_told_as_soon_as_the_server_runs, |ledger| {
     ledger.save_channel(&channel(UserId::owner(), "c1"), &Actor::command_line(), NOON_MS).await.unwrap();
     let lost = LostCalls { overloaded: 2, ..LostCalls::default() };
     let health = move || RecorderHealth { lost, ..RecorderHealth::default() };
-    let telling = tokio::spawn(keep_telling_losses(ledger.clone(), health, || NOON_MS));
+    let telling = tokio::spawn(keep_telling_losses(ledger.clone(), "spool".into(), health, || NOON_MS));
     for _ in 0..200 {
         if ledger.next_delivery_at_ms().await.unwrap().is_some() {
             break;

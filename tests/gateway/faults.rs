@@ -60,6 +60,11 @@ async fn what_came_right_before_the_upstream_broke_off_reaches_the_client() {
         assert_eq!(answered.text(), EVENTS[..=index].concat());
         assert!(!answered.is_complete, "the stream ends as it did upstream");
     }
+    let provider = FakeProvider::start().await;
+    let server = GatewayServer::before(&provider).await;
+    provider.play(vec![stream_head(&[("request-id", "req_1")]), Step::Close]);
+    let answered = server.post("/v1/messages", &[], STREAM_REQUEST).await;
+    assert_eq!((answered.status, answered.header("request-id")), (200, Some("req_1")), "a head alone too");
 }
 
 #[tokio::test]

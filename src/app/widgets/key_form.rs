@@ -82,7 +82,9 @@ pub fn scope_sentence(scope: KeyScope) -> &'static str {
         KeyScope::Proxy => "Send calls to the provider through the gateway, and chat.",
         KeyScope::Ingest => "Report usage to the API.",
         KeyScope::Read => "Read reports and single calls.",
-        KeyScope::Admin => "Change budgets and channels, acknowledge alerts, resume sessions.",
+        KeyScope::Admin => {
+            "Change budgets and channels, acknowledge alerts, resume sessions; an admin's also reads the audit log."
+        }
     }
 }
 

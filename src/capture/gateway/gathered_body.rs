@@ -22,7 +22,7 @@ pub struct GatheredBody<B: HttpBody> {
     is_due: bool,
     /// The first goes with the answer's head, and at once.
     has_begun: bool,
-    /// Pieces were given out that nobody can have flushed yet.
+    /// The answer's head or pieces were given out, and nobody can have flushed them yet.
     is_unflushed: bool,
     has_ended: bool,
 }
@@ -35,7 +35,7 @@ impl<B: HttpBody<Data = Bytes>> GatheredBody<B> {
             has_looked: false,
             is_due: false,
             has_begun: false,
-            is_unflushed: false,
+            is_unflushed: true,
             has_ended: false,
         }
     }
@@ -49,7 +49,7 @@ impl<B: HttpBody<Data = Bytes>> GatheredBody<B> {
     }
 
     /// The next piece that is due, or the end. Before an error there is nothing once: hyper drops what it has not flushed
-    /// together with the connection.
+    /// together with the connection, and flushes where there is nothing. What a client that is behind has no room for is dropped.
     fn give_out(&mut self, cx: &mut Context<'_>) -> Option<Poll<Option<Result<Frame<Bytes>, B::Error>>>> {
         if matches!(self.waiting.front(), Some(Err(_))) && std::mem::take(&mut self.is_unflushed) {
             cx.waker().wake_by_ref();
@@ -219,6 +219,7 @@ mod tests {
         let script = [piece("a"), piece("b"), Poll::Ready(Err("!"))];
         assert_eq!(writes(script), ["a", "b", "!"], "flushed before");
         assert_eq!(writes([piece("a"), Poll::Ready(Err("!"))]), ["a", "!"]);
+        assert_eq!(writes([Poll::Ready(Err("!"))]), ["-", "!"], "so is the head");
         assert_eq!(writes([piece("a"), Poll::Pending, Poll::Ready(Err("!"))]), ["a", "!"]);
     }
 
@@ -302,7 +303,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_came_right_before_the_provider_broke_off_reaches_the_client() {
-        let (received, _) = passed_on(TEN_EVENTS.into()).await;
-        assert!(received.ends_with(TEN_EVENTS), "{received}");
+        for sent in [TEN_EVENTS, ""] {
+            let (received, _) = passed_on(sent.into()).await;
+            assert!(
+                received.starts_with("HTTP/1.1 200 OK\r\n") && received.ends_with(&format!("\r\n\r\n{sent}")),
+                "{received}"
+            );
+        }
     }
 }

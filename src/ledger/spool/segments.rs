@@ -20,6 +20,11 @@ const FEW_OPEN_FRAMES: usize = 64;
 /// SQLite's own limit.
 const UNLIMITED_PAGES: u64 = 0xffff_fffe;
 
+/// What tells this spool from those of other servers on the same ledger.
+const ID_TABLE: &str = "\
+    create table if not exists spool_id (number integer primary key check (number = 1), id text not null) strict; \
+    insert or ignore into spool_id values (1, lower(hex(randomblob(16))))";
+
 /// `frame` is all that there is, for those who look in from outside.
 pub(in crate::ledger) const FRAME_TABLES: &str = "\
     create table if not exists frame_1 (number integer primary key, kind integer not null, call_id text not null, \
@@ -314,6 +319,11 @@ impl Segments {
     }
 }
 
+/// Tells this spool from those of other servers on the same ledger.
+pub(super) fn read_id(connection: &Connection) -> Result<String, LedgerError> {
+    Ok(connection.query_one("select id from spool_id", [], |row| row.get(0))?)
+}
+
 /// The frames of calls that are not over, each call's in their order.
 pub(super) fn open_frames(connection: &Connection) -> Result<Vec<StoredFrame>, LedgerError> {
     let mut open = connection.prepare(
@@ -358,6 +368,7 @@ fn create_tables(connection: &mut Connection) -> Result<(), LedgerError> {
         transaction.execute_batch(FRAME_TABLES)?;
     }
     transaction.execute_batch(LOSS_TABLE)?;
+    transaction.execute_batch(ID_TABLE)?;
     Ok(transaction.commit()?)
 }
 
