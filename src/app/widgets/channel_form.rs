@@ -190,6 +190,6 @@ fn topic_words(topic: Topic) -> &'static str {
     match topic {
         Topic::Budget => "Budgets",
         Topic::Anomaly => "Unusual days",
-        _ => "Tollbridge itself",
+        _ => "Lost calls",
     }
 }

@@ -27,6 +27,9 @@ pub struct GatheredBody<B: HttpBody> {
     has_ended: bool,
 }
 
+/// A piece, an error, or the end.
+type Next<E> = Option<Result<Frame<Bytes>, E>>;
+
 impl<B: HttpBody<Data = Bytes>> GatheredBody<B> {
     pub fn new(body: B) -> Self {
         Self {
@@ -50,7 +53,7 @@ impl<B: HttpBody<Data = Bytes>> GatheredBody<B> {
 
     /// The next piece that is due, or the end. Before an error there is nothing once: hyper drops what it has not flushed
     /// together with the connection, and flushes where there is nothing. What a client that is behind has no room for is dropped.
-    fn give_out(&mut self, cx: &mut Context<'_>) -> Option<Poll<Option<Result<Frame<Bytes>, B::Error>>>> {
+    fn give_out(&mut self, cx: &mut Context<'_>) -> Option<Poll<Next<B::Error>>> {
         if matches!(self.waiting.front(), Some(Err(_))) && std::mem::take(&mut self.is_unflushed) {
             cx.waker().wake_by_ref();
             return Some(Poll::Pending);
