@@ -244,6 +244,18 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_kept_as_a_name_is_left_out() {
+        let long = "x".repeat(201);
+        for (wrong, is_kept) in [("", false), ("a\u{0}b", false), ("a\nb", false), (&*long, false), ("us-east", true)] {
+            let usage = json!({"output_tokens": 1, "service_tier": wrong, "speed": wrong, "inference_geo": wrong});
+            let terms = parse_usage(&usage).unwrap().terms;
+            for term in [terms.service_tier, terms.speed, terms.geo] {
+                assert_eq!(term.is_some(), is_kept, "{wrong:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_refusal_without_output_is_free() {
         let refused =
             |output| is_free_refusal(Some("refusal"), &TokenCounts { input: 9, output, ..Default::default() });
