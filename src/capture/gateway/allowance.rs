@@ -116,8 +116,7 @@ impl Allowance {
     /// Reserves what a held call may cost at most, or says which budget has no room for it. Before it is refused on an old
     /// answer, the ledger is asked anew; if that does not answer, what is known decides.
     pub async fn reserve(&self, call: &CallStart, fields: &RequestFields, bytes: u64) -> Result<(), Refusal> {
-        let CallStart { call_id, started_at_ms: now_ms, .. } = call;
-        let now_ms = *now_ms;
+        let (call_id, now_ms) = (&call.call_id, call.started_at_ms);
         let requested = fields.model.as_deref().unwrap_or_default();
         let most = most_it_costs(self.shared.recorder.prices(), requested, fields.max_tokens, bytes, now_ms);
         let model = ModelName::of(requested);
@@ -233,7 +232,7 @@ impl Book {
         let told = if interval == watched.interval { watched.spent.0 } else { 0 };
         let is_counted =
             |at_ms: i64, scope: &CallScope, model: &ModelName| interval.contains(at_ms) && watched.counts(scope, model);
-        let ended = self.ended.sum_of(|kind| is_counted(kind.at_ms(), &kind.scope, &kind.model));
+        let ended = self.ended.sum_of(|kind| is_counted(kind.quarter_at_ms, &kind.scope, &kind.model));
         let under_way = self.under_way.values().filter(|call| is_counted(call.at_ms, &call.scope, &call.model));
         let reserved = under_way.fold(0_i64, |sum, call| sum.saturating_add(call.amount.0));
         (NanoUsd(told.saturating_add(ended.0)), NanoUsd(reserved))

@@ -18,7 +18,8 @@ pub struct EndedCalls {
 pub struct Kind {
     pub scope: CallScope,
     pub model: ModelName,
-    quarter_at_ms: i64,
+    /// When the quarter hour began in which they did.
+    pub quarter_at_ms: i64,
 }
 
 struct EndedCall {
@@ -37,10 +38,6 @@ struct Sum {
 impl Kind {
     pub fn new(scope: CallScope, model: ModelName, at_ms: i64) -> Self {
         Self { scope, model, quarter_at_ms: at_ms.div_euclid(QUARTER_MS) * QUARTER_MS }
-    }
-
-    pub fn at_ms(&self) -> i64 {
-        self.quarter_at_ms
     }
 }
 
@@ -72,7 +69,7 @@ impl EndedCalls {
 
     /// Those from before a moment; without one, all.
     pub fn forget_before(&mut self, first_ms: Option<i64>) {
-        self.forget(|call| first_ms.is_none_or(|first_ms| call.kind.at_ms() < first_ms));
+        self.forget(|call| first_ms.is_none_or(|first_ms| call.kind.quarter_at_ms < first_ms));
     }
 
     fn forget(&mut self, is_over: impl Fn(&EndedCall) -> bool) {
@@ -122,7 +119,7 @@ mod tests {
             ended.add(format!("new-{index}"), kind("claude-haiku-4-5", NOON_MS + index), NanoUsd(2));
         }
         assert_eq!(ended.sums.len(), 2, "however many there are");
-        assert_eq!(ended.sum_of(|kind| kind.at_ms() >= NOON_MS), NanoUsd(2_000));
+        assert_eq!(ended.sum_of(|kind| kind.quarter_at_ms >= NOON_MS), NanoUsd(2_000));
         assert_eq!(ended.sum_of(|kind| kind.model == ModelName::of("claude-opus-5")), NanoUsd(1_000));
         ended.forget_before(Some(NOON_MS));
         assert_eq!((ended.sum_of(|_| true), ended.calls.len()), (NanoUsd(2_000), 1_000));
